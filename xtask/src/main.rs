@@ -1,1 +1,125 @@
-fn main() {}
+//! The project's chores. `cargo xtask test` and `cargo xtask demo` do all of their own set-up, so that a
+//! newcomer types one command on a fresh machine.
+
+mod bench;
+mod setup;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Chores of the Lianjing project",
+    disable_version_flag = true
+)]
+struct Args {
+    #[command(subcommand)]
+    command: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Install what the tests need (PostgreSQL, Python packages), then run every test.
+    Test {
+        /// Only tests whose name contains this.
+        filter: Option<String>,
+    },
+    /// Build, then show a synthetic province: synced, collided, alerts printed, server on 127.0.0.1:7070.
+    Demo {
+        /// Arguments for `lianjing demo`, e.g. `-- --orders 200000 --no-serve`.
+        #[arg(last = true)]
+        rest: Vec<String>,
+    },
+    /// Measure speed and memory beside DuckDB in one run; writes docs/benchmarks.md.
+    Bench(bench::Args),
+    /// Check the project's own shape: who depends on whom, file headers, file lengths.
+    Tidy,
+    /// Format and lint, warnings as errors.
+    Lint,
+}
+
+fn main() -> Result<()> {
+    let root = root();
+    match Args::parse().command {
+        Chore::Test { filter } => test(&root, filter.as_deref()),
+        Chore::Demo { rest } => demo(&root, &rest),
+        Chore::Bench(args) => bench::run(args),
+        Chore::Tidy => tidy::check(&root),
+        Chore::Lint => lint(&root),
+    }
+}
+
+/// The checkout's top folder.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask lies in the workspace")
+        .to_owned()
+}
+
+/// Where cargo puts its output, and we our set-up.
+pub fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Runs a command in the checkout; an exit status other than 0 is an error that shows the command.
+pub fn run(command: &mut Command) -> Result<()> {
+    let shown = format!("{command:?}");
+    eprintln!("xtask: {shown}");
+    let status = command
+        .status()
+        .with_context(|| format!("could not start {shown}"))?;
+    if !status.success() {
+        bail!("{shown} ended with {status}");
+    }
+    Ok(())
+}
+
+fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+fn test(root: &Path, filter: Option<&str>) -> Result<()> {
+    tidy::check(root)?;
+    let postgres = setup::postgres()?;
+    let python = setup::python(&target_dir())?;
+    // Everything at once: building packages one by one would compile the engine again for each set of
+    // features. Integration tests start the binary as a process of its own.
+    run(cargo().args(["build", "--locked", "--workspace", "--all-targets"]))?;
+    let mut command = cargo();
+    command
+        .args(["test", "--locked", "--workspace", "--no-fail-fast"])
+        .env("LIANJING_POSTGRES_BIN", postgres)
+        .env("LIANJING_PYTHON", python);
+    if let Some(filter) = filter {
+        command.args(["--", filter]);
+    }
+    run(&mut command)
+}
+
+fn demo(root: &Path, rest: &[String]) -> Result<()> {
+    run(cargo().args(["build", "--locked", "--package", "lianjing"]))?;
+    let binary = target_dir().join("debug").join("lianjing");
+    run(Command::new(binary).current_dir(root).arg("demo").args(rest))
+}
+
+fn lint(root: &Path) -> Result<()> {
+    tidy::check(root)?;
+    run(cargo().args(["fmt", "--all", "--check"]))?;
+    run(cargo().args([
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}

@@ -1,1 +1,22 @@
-//! files
+//! The files connector: a directory of exports becomes typed rows of datasets.
+//!
+//! Files are named after datasets and carry their columns under the English names or the Chinese labels;
+//! anything else is told by a [`mapping`] file. Every source column is mapped, listed as ignored, or
+//! reported; every data row becomes a row or a rejected one with its bytes.
+
+mod columnar;
+mod connector_files;
+mod decode;
+mod error;
+mod json_files;
+mod layout;
+pub mod mapping;
+mod names;
+mod sheet;
+mod sink;
+mod split;
+mod tables;
+mod zip_limits;
+
+pub use connector_files::FilesConnector;
+pub use error::FilesError;

@@ -25,6 +25,34 @@ pub struct EvidenceRow {
     pub values: BTreeMap<String, Value>,
 }
 
+/// The evidence digest: SHA-256 (hex) over the rows' (dataset, key, content hash), sorted, each value typed and
+/// length-prefixed. Where a row was read from (source, batch, row) is not part of it, so that the same rows
+/// synced in another order give the same digest. The one definition: alerts store it, a replay compares it.
+pub fn evidence_digest(rows: &[EvidenceRow]) -> String {
+    use sha2::{Digest, Sha256};
+    let mut parts: Vec<Vec<u8>> = rows
+        .iter()
+        .map(|row| {
+            let mut bytes = Vec::new();
+            Value::text(row.dataset.as_str()).write_canonical(&mut bytes);
+            for (name, value) in &row.key {
+                Value::text(name.as_str()).write_canonical(&mut bytes);
+                value.write_canonical(&mut bytes);
+            }
+            Value::text(row.hash.as_str()).write_canonical(&mut bytes);
+            bytes
+        })
+        .collect();
+    parts.sort_unstable();
+    parts.dedup();
+    let mut hash = Sha256::new();
+    for part in std::iter::once(b"lianjing.evidence.v1".as_slice()).chain(parts.iter().map(Vec::as_slice)) {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}
+
 /// A rule's row, with all that is needed to explain it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hit {

@@ -46,11 +46,12 @@ impl Progress for NoProgress {
 /// What to pull. Dropping the future cancels; nothing is visible unless the whole sync committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncFilesRequest {
-    /// Name the rows carry as `_source`; by default "files".
+    /// Name the rows carry as `_source`. Empty: the one the mapping names, else "files".
     pub source: String,
     pub dir: PathBuf,
     pub mapping: Option<PathBuf>,
-    /// Above this share of quarantined rows (in ten-thousandths) a sync fails and changes nothing.
+    /// Above this share of quarantined rows (in ten-thousandths) a sync fails and changes nothing. 100 (1 %) is
+    /// what nobody asked for: then the mapping's counts, if it has one.
     pub quarantine_limit_bp: u32,
 }
 

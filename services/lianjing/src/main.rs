@@ -1,2 +1,63 @@
-//! The `lianjing` binary: wiring only.
-fn main() {}
+//! The `lianjing` binary: the command line, and the wiring of the services it runs in its own process.
+//!
+//! Each command is a client of the gRPC API, over the network (`--server`) or over an in-memory connection to services
+//! in this process. Exit status: 0 done, 1 the work failed, 2 bad usage or configuration, 3 done but some input was
+//! quarantined or some rule was NOT_EVALUABLE.
+
+mod cli;
+mod commands;
+mod config;
+mod connection;
+mod follow;
+mod outcome;
+mod output;
+mod wiring;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::Cli;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("LIANJING_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+
+    let runtime = match runtime(cli.global.threads) {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            return report(&outcome::CliError::failed(format!(
+                "cannot start threads: {e}; lower --threads"
+            )));
+        }
+    };
+    let done = runtime.block_on(commands::dispatch(cli));
+    // Blocking work of a cancelled command is not waited for.
+    runtime.shutdown_background();
+    match done {
+        Ok(done) => done.into(),
+        Err(error) => report(&error),
+    }
+}
+
+fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if threads > 0 {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build()
+}
+
+fn report(error: &outcome::CliError) -> ExitCode {
+    if let Some(text) = error.text() {
+        // Nothing is left to tell it to when stderr is closed.
+        let _ = writeln!(std::io::stderr(), "lianjing: {text}");
+    }
+    error.exit_code()
+}

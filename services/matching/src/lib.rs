@@ -1,1 +1,17 @@
-//! matching
+//! Who is who: identifiers with their check digits, name keys, and the resolution of mentions to parties.
+//!
+//! Pure: no I/O, no clock, no engine. The same mentions give the same parties in whatever order they come.
+//! [`StrictResolver`] joins only on proof (a checked code, an equal strict name key, a registered id); a
+//! probabilistic one takes its place behind the [`Resolver`] trait.
+
+pub mod identifier;
+pub mod name;
+mod notices;
+mod party;
+mod radicals;
+mod resolve;
+
+pub use identifier::{IdNumber, IdNumberError, MacAddress, Uscc, UsccError};
+pub use name::{branch_of, strict_key};
+pub use party::{Branch, Mention, Party, PartyKind, PartyRef, Resolution, Resolver};
+pub use resolve::{StrictResolver, resolve};

@@ -1,0 +1,425 @@
+//! The connector itself: walks the directory in a fixed order and hands each file to the reader of its kind.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use connector::coerce::date::Zone;
+use connector::columns::ValueRules;
+use connector::plan::{Assembler, ColumnPlan, Plan, Source};
+use connector::{Connector, Discovered, Message, RawBatch, ReadRequest, Spec};
+use domain::ports::Result;
+use domain::{Bilingual, Dataset, Failure};
+use tokio::sync::mpsc;
+
+use crate::error::FilesError;
+use crate::layout::TableKind;
+use crate::mapping::{Mapping, Meaning, TableEntry};
+use crate::sink::{Place, Sink};
+use crate::{columnar, json_files, names, sheet, tables};
+
+/// Reads a directory of files.
+#[derive(Debug, Clone)]
+pub struct FilesConnector {
+    inner: Arc<Files>,
+}
+
+#[derive(Debug)]
+struct Files {
+    dir: PathBuf,
+    mapping: Option<Mapping>,
+}
+
+/// What kind of file an ending promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Text,
+    Workbook,
+    JsonLines,
+    Json,
+    Parquet,
+}
+
+impl Format {
+    fn of(path: &Path) -> Option<Self> {
+        Some(match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "csv" | "tsv" | "txt" => Self::Text,
+            "xlsx" | "xlsm" | "xls" => Self::Workbook,
+            "jsonl" | "ndjson" => Self::JsonLines,
+            "json" => Self::Json,
+            "parquet" => Self::Parquet,
+            _ => return None,
+        })
+    }
+}
+
+/// One file of the directory.
+#[derive(Debug, Clone)]
+struct Found {
+    path: PathBuf,
+    /// Below the directory, with `/`.
+    name: String,
+    bytes: u64,
+}
+
+/// How a file or a sheet of it is to be read.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    pub dataset: Arc<Dataset>,
+    pub entry: Option<Arc<TableEntry>>,
+}
+
+/// What is to be done with a sheet, as its workbook's reader asks.
+pub enum SheetReading {
+    Read(Vec<Reading>),
+    Skip,
+    Unknown,
+}
+
+impl FilesConnector {
+    /// `mapping` is the path of a mapping file. Reads that file, and nothing of the directory yet.
+    pub fn new(dir: impl Into<PathBuf>, mapping: Option<&Path>) -> std::result::Result<Self, FilesError> {
+        let mapping = mapping.map(Mapping::load).transpose()?;
+        Ok(Self {
+            inner: Arc::new(Files {
+                dir: dir.into(),
+                mapping,
+            }),
+        })
+    }
+}
+
+#[async_trait]
+impl Connector for FilesConnector {
+    fn spec(&self) -> Spec {
+        let mapping = self.inner.mapping.as_ref();
+        Spec {
+            kind: "files",
+            title: Bilingual::new("文件目录", "A directory of files"),
+            source: mapping.and_then(|m| m.source.clone()),
+            quarantine_limit_bp: mapping.and_then(|m| m.quarantine_limit_bp),
+        }
+    }
+
+    async fn check(&self) -> Result<()> {
+        let files = self.inner.clone();
+        blocking(move || {
+            std::fs::read_dir(&files.dir)
+                .map(drop)
+                .map_err(|source| FilesError::Directory {
+                    path: files.dir.clone(),
+                    source,
+                })
+        })
+        .await
+    }
+
+    async fn discover(&self) -> Result<Vec<Discovered>> {
+        let files = self.inner.clone();
+        blocking(move || {
+            let found = files.walk()?;
+            Ok(found.iter().map(|f| files.discovered(f)).collect())
+        })
+        .await
+    }
+
+    async fn read(&self, request: ReadRequest, out: mpsc::Sender<Message>) -> Result<()> {
+        let files = self.inner.clone();
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let _guard = CancelOnDrop(cancelled.clone());
+        blocking(move || files.read(&request, out, cancelled)).await
+    }
+}
+
+/// Runs where blocking is allowed.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::result::Result<T, FilesError> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result.map_err(Failure::from),
+        Err(error) => Err(Failure::internal(&error)),
+    }
+}
+
+/// Tells the reading thread that nobody waits for it any more.
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Files {
+    fn zone(&self) -> Zone {
+        self.mapping.as_ref().map_or(Zone::CHINA, |m| m.zone)
+    }
+
+    /// Every file, sorted by its path. Hidden files are left out; links are followed.
+    fn walk(&self) -> std::result::Result<Vec<Found>, FilesError> {
+        let unreadable = |source: std::io::Error| FilesError::Directory {
+            path: self.dir.clone(),
+            source,
+        };
+        if !std::fs::metadata(&self.dir).map_err(unreadable)?.is_dir() {
+            return Err(unreadable(std::io::ErrorKind::NotADirectory.into()));
+        }
+        let is_hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(['.', '~']);
+        let walk = walkdir::WalkDir::new(&self.dir)
+            .follow_links(true)
+            .sort_by_file_name()
+            .into_iter();
+        let mut found = Vec::new();
+        for entry in walk.filter_entry(|e| e.depth() == 0 || !is_hidden(e.file_name())) {
+            let entry = entry.map_err(|e| unreadable(e.into()))?;
+            if entry.file_type().is_file() {
+                let below = entry.path().strip_prefix(&self.dir).unwrap_or(entry.path());
+                let name = below
+                    .iter()
+                    .map(|p| p.to_string_lossy())
+                    .collect::<Vec<_>>()
+                    .join("/");
+                let bytes = entry.metadata().map_err(|e| unreadable(e.into()))?.len();
+                found.push(Found {
+                    path: entry.into_path(),
+                    name,
+                    bytes,
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    fn discovered(&self, found: &Found) -> Discovered {
+        let readings = self.readings(&found.name);
+        let dataset = Format::of(&found.path).and(readings.first().map(|r| r.dataset.name.clone()));
+        Discovered {
+            place: found.name.clone(),
+            dataset,
+            bytes: found.bytes,
+        }
+    }
+
+    /// What a file without sheets is, by the mapping or else by its name.
+    fn readings(&self, name: &str) -> Vec<Reading> {
+        match self.mapped(name, None) {
+            SheetReading::Read(readings) => readings,
+            SheetReading::Skip => Vec::new(),
+            SheetReading::Unknown => {
+                let dataset = names::dataset_of(stem(name));
+                dataset
+                    .into_iter()
+                    .map(|dataset| Reading { dataset, entry: None })
+                    .collect()
+            }
+        }
+    }
+
+    fn mapped(&self, name: &str, sheet: Option<&str>) -> SheetReading {
+        let entries = self.mapping.iter().flat_map(|m| &m.entries);
+        let mut readings = Vec::new();
+        let mut skipped = false;
+        for entry in entries.filter(|e| e.matches_file(name) && sheet.is_none_or(|s| e.matches_sheet(s))) {
+            match &entry.meaning {
+                // Of a whole workbook only an entry without sheets speaks.
+                Meaning::Skip(_) => skipped |= sheet.is_some() || entry.sheets.is_empty(),
+                Meaning::Table(table) => {
+                    readings.push(Reading {
+                        dataset: table.dataset.clone(),
+                        entry: Some(table.clone()),
+                    });
+                }
+            }
+        }
+        match (readings.is_empty(), skipped) {
+            (false, _) => SheetReading::Read(readings),
+            (true, true) => SheetReading::Skip,
+            (true, false) => SheetReading::Unknown,
+        }
+    }
+
+    /// Sheets that the mapping names for a workbook, with their datasets.
+    fn expected_sheets(&self, name: &str) -> Vec<(Arc<Dataset>, String)> {
+        let entries = self
+            .mapping
+            .iter()
+            .flat_map(|m| &m.entries)
+            .filter(|e| e.matches_file(name));
+        entries
+            .filter_map(|entry| match &entry.meaning {
+                Meaning::Table(table) => {
+                    Some(entry.sheets.iter().map(|s| (table.dataset.clone(), s.clone())))
+                }
+                Meaning::Skip(_) => None,
+            })
+            .flatten()
+            .collect()
+    }
+
+    fn read(
+        &self,
+        request: &ReadRequest,
+        out: mpsc::Sender<Message>,
+        cancelled: Arc<AtomicBool>,
+    ) -> std::result::Result<(), FilesError> {
+        let found = self.walk()?;
+        let mut sink = Sink::new(out, cancelled, found.iter().map(|f| f.bytes).sum());
+        self.constant_rows(request, &sink)?;
+        for file in &found {
+            sink.begin_file(file.bytes);
+            self.read_file(file, request, &sink)?;
+            sink.end_file(&file.name)?;
+        }
+        for entry in self.mapping.iter().flat_map(|m| &m.entries) {
+            if !found.iter().any(|f| entry.matches_file(&f.name)) {
+                let text = Bilingual::new(
+                    "映射文件中的这一项没有匹配的文件",
+                    "no file matches this entry of the mapping",
+                );
+                sink.notice("ENTRY_MATCHES_NOTHING", &entry.glob, text, 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows that the mapping itself states; the mapping file is their raw batch.
+    fn constant_rows(&self, request: &ReadRequest, sink: &Sink) -> std::result::Result<(), FilesError> {
+        let Some(mapping) = self.mapping.as_ref().filter(|m| !m.rows.is_empty()) else {
+            return Ok(());
+        };
+        let name = mapping
+            .path
+            .file_name()
+            .map_or_else(|| "mapping".into(), |n| n.to_string_lossy().into_owned());
+        let raw = keep(request, &mapping.path, &name)?;
+        for (position, row) in (1..).zip(&mapping.rows) {
+            let place = place(&row.dataset, &raw, &name);
+            let columns = row
+                .dataset
+                .columns
+                .iter()
+                .map(|column| match row.values.get(&column.name) {
+                    Some(text) => ColumnPlan {
+                        source: Source::Constant(text.clone()),
+                        rules: ValueRules::default(),
+                    },
+                    None => ColumnPlan::absent(),
+                });
+            let plan = Plan {
+                dataset: row.dataset.clone(),
+                columns: columns.collect(),
+                zone: mapping.zone,
+            };
+            let mut assembler = Assembler::new(Arc::new(plan), raw.digest.clone());
+            let none: &[connector::coerce::Cell<'_>] = &[];
+            match assembler.push(none, position) {
+                Ok(()) => {
+                    let rows = assembler.take().map_err(|source| FilesError::Assemble {
+                        name: name.clone(),
+                        source,
+                    })?;
+                    sink.rows(rows)?;
+                }
+                Err(bad) => {
+                    sink.send(place.rejected(position, Some(bad.field), bad.reason, bad.detail, &[]))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_file(
+        &self,
+        file: &Found,
+        request: &ReadRequest,
+        sink: &Sink,
+    ) -> std::result::Result<(), FilesError> {
+        let is_mapping = || {
+            let own = self.mapping.as_ref().and_then(|m| m.path.canonicalize().ok());
+            own.is_some() && file.path.canonicalize().ok() == own
+        };
+        let Some(format) = Format::of(&file.path) else {
+            if is_mapping() || matches!(self.mapped(&file.name, None), SheetReading::Skip) {
+                return Ok(());
+            }
+            let text = Bilingual::new(
+                "不是可读取的文件类型，未读取",
+                "is no kind of file that is read; it was passed over",
+            );
+            return sink.notice("FILE_NOT_READ", &file.name, text, 1);
+        };
+        let unknown = || {
+            let text = Bilingual::new(
+                "文件名不是数据集，映射文件也未提及，未读取",
+                "its name is no dataset and the mapping does not mention it; it was not read",
+            );
+            sink.notice("FILE_NOT_READ", &file.name, text, 1)
+        };
+        if format == Format::Workbook {
+            return match self.mapped(&file.name, None) {
+                SheetReading::Skip => Ok(()),
+                _ => {
+                    let raw = keep(request, &file.path, &file.name)?;
+                    let read = sheet::Workbook {
+                        name: &file.name,
+                        raw: &raw,
+                        zone: self.zone(),
+                        request,
+                        sink,
+                    };
+                    read.read(
+                        |sheet| self.mapped(&file.name, Some(sheet)),
+                        &self.expected_sheets(&file.name),
+                    )
+                }
+            };
+        }
+        let readings = self.readings(&file.name);
+        if readings.is_empty() {
+            return if matches!(self.mapped(&file.name, None), SheetReading::Skip) {
+                Ok(())
+            } else {
+                unknown()
+            };
+        }
+        let raw = keep(request, &file.path, &file.name)?;
+        for reading in &readings {
+            let place = place(&reading.dataset, &raw, &file.name);
+            let entry = reading.entry.as_deref();
+            let kind = TableKind::new(reading.dataset.clone(), entry, self.zone(), stem(&file.name), "");
+            match format {
+                Format::Text => tables::read(&kind, &raw, &place, request, sink)?,
+                Format::JsonLines => json_files::read_lines(&kind, &raw, &place, request, sink)?,
+                Format::Json => json_files::read_document(&kind, &raw, &place, request, sink)?,
+                Format::Parquet => columnar::read(&kind, &raw, &place, request, sink)?,
+                Format::Workbook => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The file's name without folders and ending.
+pub fn stem(name: &str) -> &str {
+    let name = name.rsplit('/').next().unwrap_or(name);
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+}
+
+fn keep(request: &ReadRequest, path: &Path, name: &str) -> std::result::Result<RawBatch, FilesError> {
+    request
+        .raw
+        .put_file(path, name)
+        .map_err(|source| FilesError::Keep {
+            name: name.to_owned(),
+            source,
+        })
+}
+
+pub fn place(dataset: &Dataset, raw: &RawBatch, file: &str) -> Place {
+    Place {
+        dataset: dataset.name.as_str().into(),
+        batch: raw.digest.clone(),
+        file: file.into(),
+    }
+}

@@ -1,0 +1,174 @@
+//! Runs the connector on a directory and collects what it sends.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array, RecordBatch};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use connector::{Connector, Message, RawBatch, RawStore, ReadRequest, Rejected};
+use domain::Failure;
+use domain::ports::{Notice, Result};
+use files::FilesConnector;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+
+/// Keeps raw batches in a directory.
+pub struct DirStore(pub TempDir);
+
+impl DirStore {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(tempfile::tempdir().unwrap()))
+    }
+}
+
+impl RawStore for DirStore {
+    fn put_file(&self, path: &Path, name: &str) -> Result<RawBatch> {
+        self.put_bytes(&std::fs::read(path).map_err(|e| Failure::internal(&e))?, name)
+    }
+
+    fn put_bytes(&self, bytes: &[u8], _: &str) -> Result<RawBatch> {
+        let digest: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
+        let path = self.0.path().join(&digest);
+        std::fs::write(&path, bytes).map_err(|e| Failure::internal(&e))?;
+        Ok(RawBatch {
+            digest: digest.into(),
+            path,
+            bytes: bytes.len() as u64,
+        })
+    }
+}
+
+/// Everything a read sent.
+#[derive(Default)]
+pub struct Outcome {
+    /// Dataset -> rows, each column name -> text (nulls are left out), with `#` the position.
+    pub rows: BTreeMap<String, Vec<BTreeMap<String, String>>>,
+    pub rejected: Vec<Rejected>,
+    pub notices: Vec<Notice>,
+    pub batches: usize,
+}
+
+impl Outcome {
+    pub fn count(&self, dataset: &str) -> usize {
+        self.rows.get(dataset).map_or(0, Vec::len)
+    }
+
+    /// (position, field, reason code) of what was rejected.
+    pub fn reasons(&self) -> Vec<(u64, Option<&str>, &str)> {
+        self.rejected
+            .iter()
+            .map(|r| (r.position, r.field.as_deref(), r.reason.code()))
+            .collect()
+    }
+
+    pub fn has_notice(&self, code: &str, place: &str) -> bool {
+        self.notices
+            .iter()
+            .any(|n| n.code == code && n.place.contains(place))
+    }
+
+    /// One column of a dataset, in order; null is `-`.
+    pub fn column(&self, dataset: &str, column: &str) -> Vec<String> {
+        let rows = self.rows.get(dataset).map(Vec::as_slice).unwrap_or_default();
+        rows.iter()
+            .map(|r| r.get(column).cloned().unwrap_or_else(|| "-".to_owned()))
+            .collect()
+    }
+
+    fn add(&mut self, dataset: &str, batch: &RecordBatch, positions: &[u64]) {
+        let options = FormatOptions::default();
+        let schema = batch.schema();
+        let columns: Vec<_> = batch
+            .columns()
+            .iter()
+            .map(|c| ArrayFormatter::try_new(c, &options).unwrap())
+            .collect();
+        let rows = self.rows.entry(dataset.to_owned()).or_default();
+        for (row, position) in positions.iter().enumerate() {
+            let filled = (0..columns.len()).filter(|&c| batch.column(c).is_valid(row));
+            let mut values: BTreeMap<String, String> = filled
+                .map(|c| (schema.field(c).name().clone(), columns[c].value(row).to_string()))
+                .collect();
+            values.insert("#".to_owned(), position.to_string());
+            rows.push(values);
+        }
+    }
+}
+
+pub async fn read_with(dir: &Path, mapping: Option<&Path>, threads: usize) -> Result<Outcome> {
+    let connector = FilesConnector::new(dir, mapping)?;
+    let store = DirStore::new();
+    let request = ReadRequest {
+        threads,
+        ..ReadRequest::new(store.clone())
+    };
+    let (out, mut messages) = mpsc::channel(4);
+    let reading = tokio::spawn(async move { connector.read(request, out).await });
+    let mut outcome = Outcome::default();
+    while let Some(message) = messages.recv().await {
+        match message {
+            Message::Rows(rows) => {
+                assert_eq!(rows.columns.schema(), rows.dataset.schema());
+                assert_eq!(rows.columns.num_rows(), rows.positions.len());
+                assert!(
+                    store.0.path().join(&*rows.batch).exists(),
+                    "the raw batch is kept before its rows"
+                );
+                outcome.batches += 1;
+                outcome.add(&rows.dataset.name, &rows.columns, rows.positions.values());
+            }
+            Message::Rejected(rejected) => outcome.rejected.push(rejected),
+            Message::Notice(notice) => outcome.notices.push(notice),
+            Message::Progress(progress) => assert!(progress.done_bytes <= progress.total_bytes),
+        }
+    }
+    reading.await.unwrap()?;
+    Ok(outcome)
+}
+
+pub fn read(dir: &Path, mapping: Option<&Path>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap();
+    runtime.block_on(read_with(dir, mapping, 2)).unwrap()
+}
+
+/// A directory with these files.
+pub struct Dir(TempDir);
+
+impl Dir {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn file(self, name: &str, bytes: impl AsRef<[u8]>) -> Self {
+        let path = self.0.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+        self
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn read(&self) -> Outcome {
+        read(self.path(), None)
+    }
+
+    /// Reads with this mapping, kept outside the directory.
+    pub fn read_mapped(&self, mapping: &str) -> Outcome {
+        let beside = tempfile::tempdir().unwrap();
+        let path: PathBuf = beside.path().join("mapping.toml");
+        std::fs::write(&path, mapping).unwrap();
+        read(self.path(), Some(&path))
+    }
+}
+
+/// Text in GB18030.
+pub fn gb18030(text: &str) -> Vec<u8> {
+    encoding_rs::GB18030.encode(text).0.into_owned()
+}

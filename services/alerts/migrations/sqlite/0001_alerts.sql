@@ -1,0 +1,125 @@
+-- Alerts, their occurrences and the watch log.
+-- Dates are ISO text, digests lower-case hex, documents JSON text (kept as written: digests are taken over them).
+
+-- The watch log's own state. One row, written when the store is first opened.
+create table log_state (
+    id            integer primary key check (id = 1),
+    epoch         text    not null,  -- changes when the store is restored from a backup
+    token_key     blob    not null,  -- authenticates page and resume tokens
+    last_revision integer not null,  -- of the newest committed event
+    min_revision  integer not null   -- oldest event still kept
+);
+
+create table rule_texts (
+    rule_hash text primary key,
+    rule_text text not null
+);
+
+create table rule_params (
+    params_digest text primary key,
+    params        text not null
+);
+
+create table runs (
+    run_id         text    primary key,
+    seq            integer not null unique,  -- order of recording
+    snapshot       integer not null,
+    as_of          text    not null,
+    bundle_hash    text    not null,
+    table_versions text    not null,
+    recorded_at    text    not null
+);
+
+create table rule_runs (
+    run_id        text    not null references runs (run_id),
+    rule_id       text    not null,
+    position      integer not null,
+    rule_version  integer not null,
+    rule_hash     text    not null references rule_texts (rule_hash),
+    params_digest text    not null references rule_params (params_digest),
+    state         text    not null,
+    reason_code   text,
+    reason_zh     text,
+    reason_en     text,
+    hits          integer not null,
+    opened        integer not null,
+    updated       integer not null,
+    changed       integer not null,
+    reopened      integer not null,
+    suppressed    integer not null,
+    capped        integer not null,
+    cleared       integer not null,
+    stale         integer not null,
+    withdrawn     integer not null,
+    elapsed_ms    integer not null,
+    primary key (run_id, rule_id),
+    check (hits = opened + updated + reopened + suppressed + capped)
+);
+create index rule_runs_by_rule on rule_runs (rule_id);
+
+-- What a hit said: written once, never changed, never deleted. `facts` is what lists and filters need,
+-- `detail` the path and the full evidence rows.
+create table contents (
+    digest text primary key,
+    facts  text not null,
+    detail text not null
+);
+
+create table alerts (
+    alert_no          integer primary key,
+    alert_id          text    not null unique,
+    fingerprint       text    not null,
+    episode           integer not null,
+    rule_id           text    not null,
+    severity          integer not null,  -- 0 low, 1 medium, 2 high
+    state             text    not null,
+    first_seen        text    not null,
+    last_seen         text    not null,
+    as_of             text    not null,
+    snapshot          integer not null,  -- of the run that last judged it
+    content           text    not null references contents (digest),
+    evidence_digest   text    not null,
+    revision          integer not null,  -- of its newest event
+    kind              text    not null,  -- of its newest event
+    seen_run          text    not null references runs (run_id),  -- last run that saw this content
+    previous_alert_id text,              -- the closed episode before this one
+    closed_on         text,              -- date in China, while closed
+    unique (fingerprint, episode)
+);
+create index alerts_in_list_order on alerts (severity desc, rule_id, alert_id);
+create index alerts_by_rule on alerts (rule_id);
+create index alerts_by_revision on alerts (revision);
+
+create table occurrences (
+    alert_no        integer not null references alerts (alert_no),
+    run_id          text    not null references runs (run_id),
+    seq             integer not null,
+    as_of           text    not null,
+    rule_version    integer not null,
+    evidence_digest text    not null,
+    content         text    not null references contents (digest),
+    primary key (alert_no, run_id)
+);
+
+create table events (
+    revision     integer primary key,
+    commit_last  integer not null,  -- revision of the last event of the same commit
+    kind         text    not null,
+    alert_no     integer not null references alerts (alert_no),
+    state        text    not null,
+    first_seen   text    not null,
+    last_seen    text    not null,
+    as_of        text    not null,
+    content      text    not null references contents (digest),
+    run_id       text    references runs (run_id),
+    committed_at text    not null
+);
+
+create table closures (
+    revision  integer primary key,  -- of the CLOSED event
+    alert_no  integer not null references alerts (alert_no),
+    actor     text    not null,
+    reason    text    not null,
+    closed_at text    not null
+);
+create index closures_by_alert on closures (alert_no);

@@ -1,0 +1,102 @@
+//! Runs small wrong versions of rules against their cases. A version that no case notices shows what the cases
+//! leave unsaid.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use datafusion::execution::runtime_env::RuntimeEnv;
+use domain::Value;
+use domain::ports::MutantResult;
+
+use super::run::{ReadyCase, load};
+use crate::error::{CollisionError, Result};
+use crate::rules::{Bundle, LoadedRule};
+use crate::sql::mutants;
+use crate::sql::params::{TextKind, text_kind};
+
+/// Mutates each rule's query and parameters. Cases that fail as the rule stands are an error: first mend them.
+pub async fn run_all(
+    runtime: &Arc<RuntimeEnv>,
+    bundle: &Arc<Bundle>,
+    rules: &[&LoadedRule],
+    time_max: Duration,
+) -> Result<Vec<MutantResult>> {
+    let mut results = Vec::new();
+    for rule in rules {
+        let mut cases = load(runtime, bundle, rule).await?;
+        for case in &cases {
+            let problems = case.problems(rule).await?;
+            if let Some(problem) = problems.first() {
+                return Err(CollisionError::BadFile {
+                    place: rule.place.clone(),
+                    problem: format!("case {:?} fails as the rule stands: {problem}", case.case.name),
+                });
+            }
+        }
+        let started = Instant::now();
+        for (change, mutant) in mutants_of(rule) {
+            let result = |mutation: String, killed| MutantResult { rule_id: rule.spec.id.clone(), mutation, killed };
+            if started.elapsed() > time_max {
+                results.push(result(format!("not tried, no time left: {change}"), false));
+                continue;
+            }
+            let killed = noticed(&mut cases, &mutant).await;
+            results.push(result(change, killed));
+        }
+    }
+    Ok(results)
+}
+
+/// Whether some case notices. The case that did comes first next time: it is likely to notice again.
+async fn noticed(cases: &mut [ReadyCase], mutant: &LoadedRule) -> bool {
+    for n in 0..cases.len() {
+        let problems = cases[n].problems(mutant).await;
+        if problems.is_err() || problems.is_ok_and(|p| !p.is_empty()) {
+            cases[..=n].rotate_right(1);
+            return true;
+        }
+    }
+    false
+}
+
+fn mutants_of(rule: &LoadedRule) -> Vec<(String, LoadedRule)> {
+    let mut all: Vec<(String, LoadedRule)> = mutants::of(&rule.query)
+        .into_iter()
+        .map(|m| (m.change, LoadedRule { query: m.query, ..rule.clone() }))
+        .collect();
+    for (name, value) in &rule.spec.params {
+        for shifted in shifted(value) {
+            let mut params: BTreeMap<String, Value> = rule.spec.params.clone();
+            params.insert(name.clone(), shifted.clone());
+            let mut spec = rule.spec.as_ref().clone();
+            spec.params = params;
+            let change = format!("${name}: {value} -> {shifted}");
+            all.push((change, LoadedRule { spec: Arc::new(spec), ..rule.clone() }));
+        }
+    }
+    all
+}
+
+/// A parameter one unit up and down; a list without each of its items.
+fn shifted(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Bool(b) => vec![Value::Bool(!b)],
+        Value::Int(i) => vec![Value::Int(i + 1), Value::Int(i - 1)],
+        Value::Text(text) => match text_kind(text) {
+            TextKind::Decimal(..) => mutants::shifted_number(text).into_iter().map(Value::Text).collect(),
+            TextKind::Date(day) => {
+                mutants::neighbours(day).into_iter().map(|d| Value::Text(d.to_string())).collect()
+            }
+            TextKind::Text => vec![Value::Text(format!("{text}?"))],
+        },
+        Value::List(items) if items.len() > 1 => (0..items.len())
+            .map(|n| {
+                let mut items = items.clone();
+                items.remove(n);
+                Value::List(items)
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}

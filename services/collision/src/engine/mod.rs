@@ -1,0 +1,170 @@
+//! The engine as other services see it: the ports of `domain` over rules and a source of snapshots.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use domain::Failure;
+use domain::hit::RunOutput;
+use domain::ports::futures_stream::BoxStream;
+use domain::ports::{
+    CollisionPort, EvidenceCheck, EvidenceRef, GraphPort, MutantResult, PartyInfo, PartyPath, Progress, QueryItem,
+    QueryPort, QueryRequest, Rule, RuleCaseResult, RunRequest,
+};
+use futures::StreamExt;
+use tokio::sync::Mutex;
+
+use crate::cases::{mutate, run as case_run};
+use crate::data::{Snapshot, SnapshotSource};
+use crate::error::Result;
+use crate::graphs::questions::PartyQuestions;
+use crate::rules::{Bundle, LoadedRule};
+use crate::run::evidence;
+use crate::run::hits::RowKey;
+use crate::run::runner::Runner;
+use crate::session::{self, Limits, SessionOptions};
+use crate::{lint, query};
+
+/// Runs rules and answers questions over snapshots.
+#[derive(Debug)]
+pub struct Engine {
+    source: Arc<dyn SnapshotSource>,
+    bundle: Arc<Bundle>,
+    limits: Limits,
+    runtime: Arc<RuntimeEnv>,
+    /// The newest snapshot that was asked about parties; building its graph takes a while.
+    parties: Mutex<Option<Arc<PartyQuestions>>>,
+}
+
+impl Engine {
+    /// Fails when the spill folder cannot be used.
+    pub fn new(source: Arc<dyn SnapshotSource>, bundle: Bundle, limits: Limits) -> Result<Self> {
+        let runtime = limits.runtime()?;
+        Ok(Self { source, bundle: Arc::new(bundle), limits, runtime, parties: Mutex::default() })
+    }
+
+    fn chosen(&self, rule: Option<String>) -> Result<Vec<&LoadedRule>> {
+        match rule {
+            Some(id) => Ok(vec![self.bundle.rule(&id)?]),
+            None => Ok(self.bundle.rules.values().collect()),
+        }
+    }
+
+    async fn still_there(&self, rows: Vec<EvidenceRef>) -> Result<Vec<bool>> {
+        let snapshot = self.source.snapshot(None).await?;
+        let options = SessionOptions { threads: 0, hash_join: true, for_questions: false };
+        let context = session::open(self.runtime.clone(), &snapshot, options).await?;
+        let keys: Vec<Option<RowKey>> = rows.iter().map(row_key).collect();
+        let wanted: BTreeSet<RowKey> = keys.iter().flatten().cloned().collect();
+        let found: BTreeMap<RowKey, _> = evidence::fetch(&context, &snapshot, &wanted).await?;
+        let stands = |(row, key): (&EvidenceRef, &Option<RowKey>)| {
+            key.as_ref().and_then(|k| found.get(k)).is_some_and(|now| now.hash == row.hash)
+        };
+        Ok(rows.iter().zip(&keys).map(stands).collect())
+    }
+
+    async fn party_questions(&self) -> Result<Arc<PartyQuestions>> {
+        let snapshot = self.source.snapshot(None).await?;
+        let mut known = self.parties.lock().await;
+        if let Some(open) = known.as_ref().filter(|q| q.snapshot_id() == snapshot.id()) {
+            return Ok(open.clone());
+        }
+        let open = Arc::new(PartyQuestions::open(self.runtime.clone(), snapshot).await?);
+        *known = Some(open.clone());
+        Ok(open)
+    }
+}
+
+/// The key's texts in the dataset's order; `None` when it is no key of a known dataset.
+fn row_key(row: &EvidenceRef) -> Option<RowKey> {
+    let dataset = domain::dataset(&row.dataset)?;
+    let texts = dataset.key.iter().map(|k| row.key.get(k).map(ToString::to_string)).collect::<Option<_>>()?;
+    Some((row.dataset.clone(), texts))
+}
+
+#[async_trait]
+impl CollisionPort for Engine {
+    fn rules(&self) -> Vec<Rule> {
+        self.bundle.rules.values().map(LoadedRule::public).collect()
+    }
+
+    async fn run(
+        &self,
+        request: RunRequest,
+        progress: Arc<dyn Progress>,
+    ) -> std::result::Result<RunOutput, Failure> {
+        let runner = Runner {
+            runtime: self.runtime.clone(),
+            limits: self.limits.clone(),
+            bundle: self.bundle.clone(),
+            snapshot: self.source.snapshot(request.snapshot).await?,
+        };
+        Ok(runner.run(&request, progress.as_ref()).await?)
+    }
+
+    async fn test_rules(&self, rule: Option<String>) -> std::result::Result<Vec<RuleCaseResult>, Failure> {
+        Ok(case_run::run_all(&self.runtime, &self.bundle, &self.chosen(rule)?).await)
+    }
+
+    async fn mutate_rules(&self, rule: Option<String>) -> std::result::Result<Vec<MutantResult>, Failure> {
+        let rules = self.chosen(rule)?;
+        Ok(mutate::run_all(&self.runtime, &self.bundle, &rules, self.limits.mutation_time_max).await?)
+    }
+
+    async fn lint_rules(&self) -> std::result::Result<Vec<String>, Failure> {
+        Ok(lint::lint(&self.runtime, &self.bundle).await?)
+    }
+
+    async fn rows_unchanged(&self, rows: Vec<EvidenceRef>) -> std::result::Result<Vec<bool>, Failure> {
+        Ok(self.still_there(rows).await?)
+    }
+}
+
+#[async_trait]
+impl EvidenceCheck for Engine {
+    async fn unchanged(&self, rows: Vec<EvidenceRef>) -> std::result::Result<Vec<bool>, Failure> {
+        Ok(self.still_there(rows).await?)
+    }
+}
+
+#[async_trait]
+impl QueryPort for Engine {
+    async fn query(
+        &self,
+        request: QueryRequest,
+    ) -> std::result::Result<BoxStream<std::result::Result<QueryItem, Failure>>, Failure> {
+        let snapshot: Arc<dyn Snapshot> = self.source.snapshot(request.at_snapshot).await?;
+        let rows_max = if request.max_rows == 0 { self.limits.query_rows_default } else { request.max_rows };
+        let items = query::answer(self.runtime.clone(), &snapshot, &self.bundle, &request.sql, rows_max, &self.limits).await?;
+        Ok(Box::pin(items.map(|item| item.map_err(Failure::from))))
+    }
+
+    async fn snapshots(&self, limit: usize) -> std::result::Result<Vec<(i64, String, String)>, Failure> {
+        Ok(self.source.snapshots(limit).await?)
+    }
+}
+
+#[async_trait]
+impl GraphPort for Engine {
+    async fn find_party(&self, text: &str) -> std::result::Result<Vec<PartyInfo>, Failure> {
+        Ok(self.party_questions().await?.find(text).await?)
+    }
+
+    async fn paths(
+        &self,
+        from: &str,
+        to: &str,
+        max_hops: usize,
+        as_of: Option<NaiveDate>,
+        limit: usize,
+    ) -> std::result::Result<Vec<PartyPath>, Failure> {
+        Ok(self.party_questions().await?.paths(from, to, max_hops, as_of, limit).await?)
+    }
+}
+
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! The ports as their callers use them, over given rows.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use domain::ports::{CollisionPort, EvidenceRef, GraphPort, QueryItem, QueryPort, QueryRequest};
+use domain::{FailureKind, Value};
+use futures::StreamExt;
+
+use super::Engine;
+use crate::data::memory::{DatasetRows, TextRow, parse_timestamp};
+use crate::data::{MemorySnapshot, MemorySource};
+use crate::rules::Bundle;
+use crate::session::Limits;
+
+fn rows(dataset: &str, rows: &[&[(&str, &str)]]) -> DatasetRows {
+    let row = |cells: &&[(&str, &str)]| -> TextRow {
+        cells.iter().map(|(k, v)| ((*k).to_owned(), Some((*v).to_owned()))).collect()
+    };
+    DatasetRows {
+        dataset: domain::dataset(dataset).unwrap(),
+        rows: rows.iter().map(row).collect(),
+        synced_at: parse_timestamp("2025-06-30 12:00").unwrap(),
+    }
+}
+
+fn engine_of(files: Vec<(String, Arc<str>)>, datasets: &[DatasetRows]) -> Engine {
+    let snapshot = MemorySnapshot::new("test", datasets).unwrap();
+    let bundle = Bundle::from_files(files).unwrap();
+    Engine::new(Arc::new(MemorySource(Arc::new(snapshot))), bundle, Limits::default()).unwrap()
+}
+
+fn engine() -> Engine {
+    let tenders = rows(
+        "tenders",
+        &[
+            &[("tender_id", "T1"), ("budget", "10.50"), ("published_at", "2025-01-01")],
+            &[("tender_id", "T2"), ("budget", "1")],
+            &[("tender_id", "T3")],
+        ],
+    );
+    let suppliers = rows(
+        "suppliers",
+        &[
+            &[("supplier_id", "S1"), ("name", "甲医疗器械有限公司"), ("phone", "13800138000")],
+            &[("supplier_id", "S2"), ("name", "乙医疗器械有限公司"), ("phone", "138-0013-8000")],
+        ],
+    );
+    let relations = rows(
+        "relations",
+        &[&[
+            ("relation_id", "R1"),
+            ("from_type", "company"),
+            ("from_name", "甲医疗器械有限公司"),
+            ("to_type", "company"),
+            ("to_name", "乙医疗器械有限公司"),
+            ("relation", "shareholder"),
+            ("share_percent", "60"),
+        ]],
+    );
+    engine_of(Vec::new(), &[tenders, suppliers, relations])
+}
+
+async fn ask(engine: &Engine, sql: &str, max_rows: u64) -> Result<Vec<QueryItem>, domain::Failure> {
+    let request = QueryRequest { sql: sql.into(), at_snapshot: None, max_rows };
+    let items: Vec<_> = engine.query(request).await?.collect().await;
+    items.into_iter().collect()
+}
+
+#[tokio::test]
+async fn a_question_is_answered_with_columns_and_rows() {
+    let items =
+        ask(&engine(), "select tender_id, budget, published_at from tenders order by tender_id", 0).await.unwrap();
+    let [QueryItem::Columns(columns), QueryItem::Rows(rows)] = &items[..] else { panic!("{items:?}") };
+    assert_eq!(columns[0].0, "tender_id");
+    assert_eq!(
+        rows[0],
+        [Value::text("T1"), Value::text("10.50"), Value::text("2024-12-31T16:00:00.000000Z")]
+    );
+    assert_eq!(rows[2], [Value::text("T3"), Value::Null, Value::Null]);
+}
+
+#[tokio::test]
+async fn the_row_limit_cuts_and_says_so() {
+    let items = ask(&engine(), "select tender_id from tenders order by tender_id", 2).await.unwrap();
+    assert_eq!(items[1], QueryItem::Rows(vec![vec![Value::text("T1")], vec![Value::text("T2")]]));
+    assert_eq!(items.last(), Some(&QueryItem::Truncated { limit: 2 }));
+    let whole = ask(&engine(), "select tender_id from tenders", 3).await.unwrap();
+    assert!(matches!(whole.last(), Some(QueryItem::Rows(rows)) if rows.len() == 3), "{whole:?}");
+}
+
+#[tokio::test]
+async fn questions_can_only_read_what_is_shown() {
+    for sql in [
+        "delete from tenders",
+        "create view x as select 1",
+        "copy tenders to '/tmp/stolen.csv'",
+        "set datafusion.execution.batch_size = 1",
+        "select 1; select 2",
+        "select * from '/etc/passwd'",
+        "select * from tenders where tender_id = $1",
+        "select * from nowhere",
+        "select * from generate_series(1, 1000000000000)",
+    ] {
+        let failure = ask(&engine(), sql, 0).await.expect_err(sql);
+        assert_eq!(failure.kind, FailureKind::Invalid, "{sql}: {failure}");
+    }
+    // Nothing that a name of a bookkeeping column hides.
+    let failure = ask(&engine(), "select _supplier_ref from suppliers", 0).await.unwrap_err();
+    assert!(failure.message.contains("_supplier_ref"), "{failure}");
+}
+
+#[tokio::test]
+async fn the_functions_of_the_architecture_are_there() {
+    let sql = "select local_date(timestamp '2024-12-31T16:00:00'), norm_mac('00-1A-2B-3C-4D-5E'), norm_phone('138 0013 8000'), \
+               is_uscc('x'), is_id_number('x'), name_key('甲 有限责任公司') = name_key('甲有限公司')";
+    let items = ask(&engine(), sql, 0).await.unwrap();
+    let QueryItem::Rows(rows) = &items[1] else { panic!("{items:?}") };
+    assert_eq!(
+        rows[0],
+        [
+            Value::text("2025-01-01"),
+            Value::text("001a2b3c4d5e"),
+            Value::text("13800138000"),
+            Value::Bool(false),
+            Value::Bool(false),
+            Value::Bool(true),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_graph_answers_in_sql_and_by_its_port() {
+    let engine = engine();
+    let sql = "select r.kind, p.name as a, hop_count, hops[1]['key'] as key, hops[1]['share'] as share \
+               from related_suppliers() r join parties p on p.party_id = r.via_party_id";
+    let items = ask(&engine, sql, 0).await.unwrap();
+    let QueryItem::Rows(rows) = &items[1] else { panic!("{items:?}") };
+    let cells: Vec<String> = rows[0].iter().map(ToString::to_string).collect();
+    assert_eq!(cells, ["control", "甲医疗器械有限公司", "1", "R1", "60.0000"]);
+
+    let shared = ask(&engine, "select kind, value, degree from shared_attributes()", 0).await.unwrap();
+    assert_eq!(
+        shared[1],
+        QueryItem::Rows(vec![vec![Value::text("phone"), Value::text("13800138000"), Value::Int(2)]])
+    );
+    let error = ask(&engine, "select * from related_parties('far')", 0).await.unwrap_err();
+    assert!(error.message.contains("whole number"), "{error}");
+
+    let found = engine.find_party("乙医疗器械有限责任公司").await.unwrap();
+    assert_eq!((found.len(), found[0].name.as_str()), (1, "乙医疗器械有限公司"));
+    assert!(found[0].mentions.contains(&"suppliers S2".to_owned()), "{found:?}");
+    let paths = engine.paths("S1", "S2", 3, None, 10).await.unwrap();
+    assert_eq!((paths.len(), paths[0].share.as_deref()), (1, Some("60.0000")));
+    assert!(engine.paths("S1", "nobody", 3, None, 10).await.is_err());
+}
+
+#[tokio::test]
+async fn rows_that_still_stand_are_told_from_changed_and_vanished_ones() {
+    let engine = engine();
+    let items = ask(&engine, "select _hash from tenders where tender_id = 'T1'", 0).await.unwrap();
+    let QueryItem::Rows(rows) = &items[1] else { panic!("{items:?}") };
+    let hash = rows[0][0].to_string();
+    let row = |id: &str, hash: &str| EvidenceRef {
+        dataset: "tenders".into(),
+        key: BTreeMap::from([("tender_id".to_owned(), Value::text(id))]),
+        hash: hash.into(),
+    };
+    let asked = vec![row("T1", &hash), row("T1", "7"), row("T9", &hash)];
+    assert_eq!(engine.rows_unchanged(asked).await.unwrap(), [true, false, false]);
+}
+
+#[tokio::test]
+async fn an_unknown_snapshot_is_not_found() {
+    let request = QueryRequest { sql: "select 1".into(), at_snapshot: Some(99), max_rows: 0 };
+    let failure = engine().query(request).await.err().unwrap();
+    assert_eq!(failure.kind, FailureKind::NotFound);
+}
+
+/// The rules that the project ships, as they are on the disk.
+fn shipped() -> Engine {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../queries");
+    let snapshot = MemorySnapshot::new("test", &[]).unwrap();
+    let bundle = Bundle::from_folder(&folder).unwrap();
+    Engine::new(Arc::new(MemorySource(Arc::new(snapshot))), bundle, Limits::default()).unwrap()
+}
+
+#[tokio::test]
+async fn every_case_of_every_shipped_rule_passes() {
+    let results = shipped().test_rules(None).await.unwrap();
+    let failed: Vec<_> =
+        results.iter().filter(|r| !r.passed).map(|r| format!("{} - {}: {}", r.rule_id, r.case, r.detail)).collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[tokio::test]
+async fn the_shipped_rules_are_free_of_lint() {
+    let problems = shipped().lint_rules().await.unwrap();
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn the_binary_carries_the_rules_that_are_on_the_disk() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../queries");
+    assert_eq!(Bundle::load(None).unwrap().hash(), Bundle::from_folder(&folder).unwrap().hash());
+}

@@ -1,0 +1,119 @@
+//! The scalar functions that rules have beyond DataFusion's own.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, StringViewArray};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
+use datafusion::error::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+};
+use matching::{IdNumber, Uscc};
+
+/// All of them.
+pub fn all() -> Vec<ScalarUDF> {
+    vec![
+        text("norm_mac", |t| matching::identifier::norm_mac(t)),
+        text("norm_phone", |t| matching::identifier::norm_phone(t)),
+        text("norm_account", |t| matching::identifier::norm_account(t)),
+        text("name_key", |t| Some(matching::strict_key(t)).filter(|k| !k.is_empty())),
+        test("is_uscc", |t| Uscc::parse(t).is_ok()),
+        test("is_id_number", |t| IdNumber::parse(t).is_ok()),
+        function("local_date", micros(), DataType::Date32, local_date),
+    ]
+}
+
+type Compute = fn(&ArrayRef) -> Result<ArrayRef>;
+
+fn micros() -> TypeSignature {
+    TypeSignature::Exact(vec![DataType::Timestamp(TimeUnit::Microsecond, None)])
+}
+
+fn text(name: &'static str, f: fn(&str) -> Option<String>) -> ScalarUDF {
+    udf(name, TypeSignature::Exact(vec![DataType::Utf8View]), DataType::Utf8View, Work::Text(f))
+}
+
+fn test(name: &'static str, f: fn(&str) -> bool) -> ScalarUDF {
+    udf(name, TypeSignature::Exact(vec![DataType::Utf8View]), DataType::Boolean, Work::Test(f))
+}
+
+fn function(name: &'static str, takes: TypeSignature, gives: DataType, f: Compute) -> ScalarUDF {
+    udf(name, takes, gives, Work::Array(f))
+}
+
+fn udf(name: &'static str, takes: TypeSignature, gives: DataType, work: Work) -> ScalarUDF {
+    ScalarUDF::from(Function { name, signature: Signature::new(takes, Volatility::Immutable), gives, work })
+}
+
+/// UTC microseconds to the civil date in China (UTC+8, no daylight saving since 1991).
+fn local_date(times: &ArrayRef) -> Result<ArrayRef> {
+    const DAY: i64 = 86_400_000_000;
+    const AHEAD: i64 = 8 * 3_600_000_000;
+    let days: Date32Array =
+        times.as_primitive::<TimestampMicrosecondType>().unary(|t| ((t + AHEAD).div_euclid(DAY)) as i32);
+    Ok(Arc::new(days))
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Work {
+    Text(fn(&str) -> Option<String>),
+    Test(fn(&str) -> bool),
+    Array(Compute),
+}
+
+#[derive(Debug)]
+struct Function {
+    name: &'static str,
+    signature: Signature,
+    gives: DataType,
+    work: Work,
+}
+
+/// Functions are told apart by name: there is one of each.
+impl PartialEq for Function {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Function {}
+
+impl Hash for Function {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for Function {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.gives.clone())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let array = ColumnarValue::values_to_arrays(&args.args)?.swap_remove(0);
+        let texts = |array: &ArrayRef| cast(array, &DataType::Utf8View);
+        let out: ArrayRef = match self.work {
+            Work::Array(f) => f(&array)?,
+            Work::Text(f) => {
+                let texts = texts(&array)?;
+                Arc::new(texts.as_string_view().iter().map(|t| t.and_then(f)).collect::<StringViewArray>())
+            }
+            Work::Test(f) => {
+                let texts = texts(&array)?;
+                Arc::new(texts.as_string_view().iter().map(|t| t.map(f)).collect::<BooleanArray>())
+            }
+        };
+        debug_assert_eq!(out.len(), array.len());
+        Ok(ColumnarValue::Array(out))
+    }
+}

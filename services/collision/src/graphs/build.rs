@@ -1,0 +1,244 @@
+//! Feeds one snapshot's rows to the graph: parties, dated edges and shared attributes.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::Int64Type;
+use datafusion::logical_expr::ident;
+use datafusion::prelude::SessionContext;
+use domain::Value;
+use futures::StreamExt;
+use graph::mapping::{
+    DeclarationRow, RelationRow, branch_edge, declaration_edges, legal_representative_edge, relation_edge,
+};
+use graph::{AttributeInput, AttributeKind, Graph, GraphInput, PartyKind, PartyNode, SourceRow};
+use matching::identifier::{norm_account, norm_email, norm_phone};
+
+use crate::data::Snapshot;
+use crate::error::{CollisionError, Result};
+use crate::values::value_at;
+
+/// Which column of which dataset states an attribute of which party.
+const ATTRIBUTES: [(&str, &str, &str, AttributeKind); 8] = [
+    ("suppliers", "supplier_party_id", "phone", AttributeKind::Phone),
+    ("suppliers", "supplier_party_id", "address", AttributeKind::Address),
+    ("suppliers", "supplier_party_id", "bank_account", AttributeKind::Account),
+    ("suppliers", "supplier_party_id", "email", AttributeKind::Email),
+    ("staff", "staff_party_id", "phone", AttributeKind::Phone),
+    ("bids", "supplier_party_id", "contact_phone", AttributeKind::Phone),
+    ("bids", "supplier_party_id", "deposit_account", AttributeKind::Account),
+    ("rep_registrations", "rep_party_id", "rep_phone", AttributeKind::Phone),
+];
+
+/// Builds the graph of the snapshot that `context` shows.
+pub async fn build(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Result<Graph> {
+    let input = gather(context, snapshot).await?;
+    Graph::build(input).map_err(|error| CollisionError::Source(error.into()))
+}
+
+async fn gather(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Result<GraphInput> {
+    let staff_of_party = staff(context).await?;
+    let party_of_staff: HashMap<&str, &str> =
+        staff_of_party.iter().flat_map(|(party, ids)| ids.iter().map(|id| (id.as_str(), party.as_str()))).collect();
+    let suppliers = suppliers(context, snapshot).await?;
+    let mut input = GraphInput::default();
+    for row in rows(context, "select party_id, kind, name from parties").await? {
+        let party_id = row.owned("party_id");
+        input.parties.push(PartyNode {
+            kind: match row.text("kind") {
+                Some("person") => PartyKind::Person,
+                Some("hospital") => PartyKind::Hospital,
+                _ => PartyKind::Company,
+            },
+            name: row.owned("name"),
+            staff_ids: staff_of_party.get(&party_id).cloned().unwrap_or_default(),
+            is_supplier: suppliers.contains(&party_id),
+            party_id,
+        });
+    }
+    for row in rows(
+        context,
+        "select relation_id, from_party_id, from_name, to_party_id, to_name, relation, share_percent, \
+         valid_from, valid_to, _source, _batch, _row from relations \
+         where from_party_id is not null and to_party_id is not null and relation is not null",
+    )
+    .await?
+    {
+        input.edges.extend(relation_edge(RelationRow {
+            from_party: row.text("from_party_id").unwrap_or_default(),
+            from_name: row.text("from_name").unwrap_or_default(),
+            to_party: row.text("to_party_id").unwrap_or_default(),
+            to_name: row.text("to_name").unwrap_or_default(),
+            relation: row.text("relation").unwrap_or_default(),
+            share: row.share("share_percent"),
+            valid_from: row.day("valid_from"),
+            valid_to: row.day("valid_to"),
+            source: row.source("relations", "relation_id"),
+        }));
+    }
+    for row in rows(
+        context,
+        "select supplier_id, supplier_party_id, legal_representative_party_id, _source, _batch, _row \
+         from suppliers where supplier_party_id is not null and legal_representative_party_id is not null",
+    )
+    .await?
+    {
+        input.edges.push(legal_representative_edge(
+            row.text("legal_representative_party_id").unwrap_or_default(),
+            row.text("supplier_party_id").unwrap_or_default(),
+            row.source("suppliers", "supplier_id"),
+        ));
+    }
+    for row in rows(
+        context,
+        "select declaration_id, staff_id, relative_party_id, company_party_id, relation, role, share_percent, \
+         _source, _batch, _row from declarations where staff_id is not null",
+    )
+    .await?
+    {
+        let Some(staff_party) = row.text("staff_id").and_then(|id| party_of_staff.get(id)) else { continue };
+        input.edges.extend(declaration_edges(DeclarationRow {
+            staff_party,
+            relative_party: row.text("relative_party_id"),
+            relation: row.text("relation"),
+            company_party: row.text("company_party_id"),
+            role: row.text("role"),
+            share: row.share("share_percent"),
+            source: row.source("declarations", "declaration_id"),
+        }));
+    }
+    for (branch, parent) in snapshot.branches().await? {
+        // Told by the name alone: no row of a dataset states it.
+        let source = SourceRow {
+            dataset: "parties".into(),
+            key: branch.as_str().into(),
+            source: "".into(),
+            batch: "".into(),
+            row: 0,
+        };
+        input.edges.push(branch_edge(&parent, &branch, source));
+    }
+    for (dataset, party, column, kind) in ATTRIBUTES {
+        let key = domain::dataset(dataset).map(|d| d.key[0].clone()).unwrap_or_default();
+        let sql = format!(
+            "select {key}, {party}, {column}, _source, _batch, _row from {dataset} \
+             where {party} is not null and {column} is not null"
+        );
+        for row in rows(context, &sql).await? {
+            let text = row.text(column).unwrap_or_default();
+            let value = match kind {
+                AttributeKind::Phone => norm_phone(text),
+                AttributeKind::Account => norm_account(text),
+                AttributeKind::Email => norm_email(text),
+                AttributeKind::Address => Some(matching::strict_key(text)).filter(|t| !t.is_empty()),
+            };
+            if let Some(value) = value {
+                let source = row.source(dataset, &key);
+                input.attributes.push(AttributeInput { party: row.owned(party), kind, value, source });
+            }
+        }
+    }
+    Ok(input)
+}
+
+/// Party -> its staff ids.
+async fn staff(context: &SessionContext) -> Result<BTreeMap<String, Vec<String>>> {
+    let mut staff: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in
+        rows(context, "select staff_id, staff_party_id from staff where staff_party_id is not null").await?
+    {
+        staff.entry(row.owned("staff_party_id")).or_default().push(row.owned("staff_id"));
+    }
+    Ok(staff)
+}
+
+/// Parties that a `supplier` slot of some dataset speaks of. Reads the references only: of ten million order
+/// lines a few thousand differ.
+async fn suppliers(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Result<HashSet<String>> {
+    let lookup = snapshot.parties().await?;
+    let mut parties = HashSet::new();
+    for dataset in domain::catalogue() {
+        let Some(slot) = dataset.mentions.iter().find(|m| m.slot == "supplier") else { continue };
+        let Some(table) = snapshot.dataset(&dataset.name).await? else { continue };
+        let what = || format!("suppliers of {}", dataset.name);
+        let mut stream = context
+            .read_table(table)
+            .and_then(|t| t.select(vec![ident(slot.ref_column())]))
+            .and_then(|t| t.distinct())
+            .map_err(CollisionError::engine(what()))?
+            .execute_stream()
+            .await
+            .map_err(CollisionError::engine(what()))?;
+        while let Some(batch) = stream.next().await {
+            let batch = batch.map_err(CollisionError::engine(what()))?;
+            let references = batch.column(0).as_primitive::<Int64Type>();
+            parties.extend(references.iter().flatten().filter_map(|r| lookup.party_id(r)).map(str::to_owned));
+        }
+    }
+    Ok(parties)
+}
+
+/// One row of a query, by column name.
+struct Row(BTreeMap<String, Value>);
+
+impl Row {
+    fn text(&self, column: &str) -> Option<&str> {
+        self.0.get(column).and_then(Value::as_str)
+    }
+
+    fn owned(&self, column: &str) -> String {
+        self.0.get(column).map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// Days since 1970-01-01.
+    fn day(&self, column: &str) -> Option<i32> {
+        let date: NaiveDate = self.text(column)?.parse().ok()?;
+        i32::try_from((date - NaiveDate::default()).num_days()).ok()
+    }
+
+    /// Ten-thousandths of a percent: a decimal(7,4) without its point.
+    fn share(&self, column: &str) -> Option<i64> {
+        self.text(column)?.replace('.', "").parse().ok()
+    }
+
+    fn source(&self, dataset: &str, key: &str) -> SourceRow {
+        SourceRow {
+            dataset: dataset.into(),
+            key: self.owned(key).into(),
+            source: self.text("_source").unwrap_or_default().into(),
+            batch: self.text("_batch").unwrap_or_default().into(),
+            row: match self.0.get("_row") {
+                Some(Value::Int(row)) => (*row).max(0) as u64,
+                _ => 0,
+            },
+        }
+    }
+}
+
+async fn rows(context: &SessionContext, sql: &str) -> Result<Vec<Row>> {
+    let what = || "rows of the graph";
+    let mut stream = context
+        .sql(sql)
+        .await
+        .map_err(CollisionError::engine(what()))?
+        .execute_stream()
+        .await
+        .map_err(CollisionError::engine(what()))?;
+    let mut rows = Vec::new();
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(CollisionError::engine(what()))?;
+        let schema = batch.schema();
+        for n in 0..batch.num_rows() {
+            let mut row = BTreeMap::new();
+            for (field, column) in schema.fields().iter().zip(batch.columns()) {
+                let value = value_at(column.as_ref(), n).map_err(CollisionError::engine(what()))?;
+                row.insert(field.name().clone(), value);
+            }
+            rows.push(Row(row));
+        }
+    }
+    Ok(rows)
+}
+

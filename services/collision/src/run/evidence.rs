@@ -1,0 +1,113 @@
+//! Fetches the rows that hits rest on: one scan a dataset for all hits of a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::datasource::MemTable;
+use datafusion::logical_expr::{JoinType, ident};
+use datafusion::prelude::SessionContext;
+use domain::hit::EvidenceRow;
+use domain::{Dataset, Value};
+use futures::StreamExt;
+
+use super::hits::RowKey;
+use crate::data::Snapshot;
+use crate::data::memory::typed_column;
+use crate::data::tables::read_type;
+use crate::error::{CollisionError, Result};
+use crate::values::value_at;
+
+/// The rows of these keys as they stand in the snapshot. Keys without a row are absent.
+pub async fn fetch(
+    context: &SessionContext,
+    snapshot: &Arc<dyn Snapshot>,
+    keys: &BTreeSet<RowKey>,
+) -> Result<BTreeMap<RowKey, EvidenceRow>> {
+    let mut by_dataset: BTreeMap<&str, Vec<&Vec<String>>> = BTreeMap::new();
+    for (dataset, key) in keys {
+        by_dataset.entry(dataset).or_default().push(key);
+    }
+    let mut rows = BTreeMap::new();
+    for (name, keys) in by_dataset {
+        if let Some(dataset) = domain::dataset(name)
+            && snapshot.dataset(name).await?.is_some()
+        {
+            fetch_dataset(context, &dataset, &keys, &mut rows).await?;
+        }
+    }
+    Ok(rows)
+}
+
+async fn fetch_dataset(
+    context: &SessionContext,
+    dataset: &Dataset,
+    keys: &[&Vec<String>],
+    rows: &mut BTreeMap<RowKey, EvidenceRow>,
+) -> Result<()> {
+    let what = || format!("evidence rows of {}", dataset.name);
+    let names: Vec<String> = (0..dataset.key.len()).map(|n| format!("wanted_{n}")).collect();
+    let mut fields = Vec::new();
+    let mut columns = Vec::new();
+    for (n, column) in dataset.key.iter().filter_map(|k| dataset.column(k)).enumerate() {
+        let texts: Vec<Option<&str>> = keys.iter().map(|key| key.get(n).map(String::as_str)).collect();
+        let array = typed_column(column.ty, &texts).map_err(|(_, text)| CollisionError::BadOutput {
+            rule: what(),
+            problem: format!("{text:?} is no {} as {} needs it", column.ty.name(), column.name),
+        })?;
+        fields.push(Field::new(&names[n], read_type(column.ty), true));
+        columns.push(array);
+    }
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+        .map_err(|e| CollisionError::engine(what())(e.into()))?;
+    let wanted = MemTable::try_new(batch.schema(), vec![vec![batch]])
+        .and_then(|table| context.read_table(Arc::new(table)))
+        .map_err(CollisionError::engine(what()))?;
+    let mut shown: Vec<&str> = dataset.columns.iter().map(|c| c.name.as_str()).collect();
+    shown.extend(["_source", "_batch", "_row", "_hash"]);
+    let left: Vec<&str> = names.iter().map(String::as_str).collect();
+    let right: Vec<&str> = dataset.key.iter().map(String::as_str).collect();
+    let table = context.table(&dataset.name).await.map_err(CollisionError::engine(what()))?;
+    let mut stream = wanted
+        .join(table, JoinType::RightSemi, &left, &right, None)
+        .and_then(|joined| joined.select(shown.into_iter().map(ident).collect::<Vec<_>>()))
+        .map_err(CollisionError::engine(what()))?
+        .execute_stream()
+        .await
+        .map_err(CollisionError::engine(what()))?;
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(CollisionError::engine(what()))?;
+        for n in 0..batch.num_rows() {
+            let row = evidence_row(dataset, &batch, n).map_err(CollisionError::engine(what()))?;
+            let key = dataset.key.iter().map(|k| row.key[k].to_string()).collect();
+            rows.insert((dataset.name.clone(), key), row);
+        }
+    }
+    Ok(())
+}
+
+fn evidence_row(
+    dataset: &Dataset,
+    batch: &RecordBatch,
+    n: usize,
+) -> datafusion::error::Result<EvidenceRow> {
+    let mut values = BTreeMap::new();
+    for (column, array) in dataset.columns.iter().zip(batch.columns()) {
+        values.insert(column.name.clone(), value_at(array.as_ref(), n)?);
+    }
+    let place = |offset: usize| value_at(batch.column(dataset.columns.len() + offset).as_ref(), n);
+    let key = dataset.key.iter().map(|k| (k.clone(), values.get(k).cloned().unwrap_or(Value::Null))).collect();
+    Ok(EvidenceRow {
+        dataset: dataset.name.clone(),
+        key,
+        source: place(0)?.to_string(),
+        batch: place(1)?.to_string(),
+        row: match place(2)? {
+            Value::Int(row) => row.max(0) as u64,
+            _ => 0,
+        },
+        hash: place(3)?.to_string(),
+        values,
+    })
+}

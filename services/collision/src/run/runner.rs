@@ -1,0 +1,260 @@
+//! All rules of a run, in order, each on its own; then the evidence of all hits at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::prelude::SessionContext;
+use domain::hit::{EvidenceRow, Hit, RuleOutcome, RuleState, RunOutput};
+use domain::ports::{Progress, ProgressUpdate, RunRequest};
+use domain::{Bilingual, Value};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
+
+use super::evaluable::InputFacts;
+use super::hits::{RawHit, RowKey};
+use super::rule::{self, RuleOutput};
+use super::views::{self, OpenedViews};
+use super::evidence;
+use crate::data::Snapshot;
+use crate::error::{CollisionError, Result};
+use crate::graphs;
+use crate::rules::{Bundle, LoadedRule};
+use crate::session::{self, Limits, SessionOptions};
+use crate::sql::params;
+
+/// What a run needs beside its request.
+#[derive(Debug, Clone)]
+pub struct Runner {
+    pub runtime: Arc<RuntimeEnv>,
+    pub limits: Limits,
+    pub bundle: Arc<Bundle>,
+    pub snapshot: Arc<dyn Snapshot>,
+}
+
+/// A session with all that some rules read, opened once for all of them.
+pub struct Opened {
+    context: SessionContext,
+    facts: InputFacts,
+    pub(crate) views: OpenedViews,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened").field("facts", &self.facts).field("views", &self.views).finish_non_exhaustive()
+    }
+}
+
+/// One rule's result, evidence not fetched yet.
+struct Done {
+    state: RuleState,
+    reason: Option<(String, Bilingual)>,
+    params: BTreeMap<String, Value>,
+    output: RuleOutput,
+    elapsed_ms: u64,
+}
+
+impl Runner {
+    /// Runs the rules asked for. Fails only when the request is wrong or the data cannot be opened at all.
+    pub async fn run(&self, request: &RunRequest, progress: &dyn Progress) -> Result<RunOutput> {
+        let rules = self.bundle.select(&request.rules)?;
+        for (id, values) in &request.params {
+            params::in_force(id, &self.bundle.rule(id)?.spec.params, values)?;
+        }
+        let opened = self.open(&rules, request).await?;
+        self.run_on(&opened, &rules, request, progress).await
+    }
+
+    /// Opens the snapshot for these rules: tables, functions, the graph and the views that they need.
+    pub async fn open(&self, rules: &[&LoadedRule], request: &RunRequest) -> Result<Opened> {
+        let options = SessionOptions { threads: request.threads, hash_join: true, for_questions: false };
+        let context = session::open(self.runtime.clone(), &self.snapshot, options).await?;
+        let specs: Vec<_> = rules.iter().map(|r| r.spec.clone()).collect();
+        let facts = InputFacts::gather(&context, &self.snapshot, &specs).await?;
+        let queries: Vec<_> = rules
+            .iter()
+            .filter(|r| facts.reason(&r.spec, request.as_of).is_none())
+            .map(|r| &r.query)
+            .collect();
+        if queries.iter().any(|q| self.bundle.reads(q).1.iter().any(|f| graphs::FUNCTIONS.contains(&f.as_str()))) {
+            graphs::register(&context, &self.snapshot).await?;
+        }
+        let views = views::open(&context, &self.bundle, &queries, request.as_of, &self.limits).await?;
+        Ok(Opened { context, facts, views })
+    }
+
+    /// Runs rules on what was opened for them.
+    pub async fn run_on(
+        &self,
+        opened: &Opened,
+        rules: &[&LoadedRule],
+        request: &RunRequest,
+        progress: &dyn Progress,
+    ) -> Result<RunOutput> {
+        let total = rules.len() as u64;
+        let work: Vec<BoxFuture<'_, Done>> =
+            rules.iter().map(|rule| self.one(rule, request, opened).boxed()).collect();
+        let mut running = futures::stream::iter(work).buffered(self.limits.concurrent_rules_max.max(1));
+        let mut done = Vec::with_capacity(rules.len());
+        while let Some(one) = running.next().await {
+            let id = &rules[done.len()].spec.id;
+            done.push(one);
+            progress.report(ProgressUpdate {
+                stage: Bilingual::new(id, id),
+                done: done.len() as u64,
+                total,
+                unit: "rules".into(),
+            });
+        }
+        drop(running);
+
+        let keys: BTreeSet<RowKey> =
+            done.iter().flat_map(|d| &d.output.hits).flat_map(|h| h.evidence.iter().cloned()).collect();
+        let rows = evidence::fetch(&opened.context, &self.snapshot, &keys).await?;
+        let outcomes = rules
+            .iter()
+            .zip(done)
+            .map(|(rule, done)| RuleOutcome {
+                rule: rule.spec.clone(),
+                rule_hash: rule.hash.clone(),
+                rule_text: rule.text.clone(),
+                state: done.state,
+                reason: done.reason,
+                params: done.params,
+                hits: done.output.hits.into_iter().map(|h| hit(rule, h, &rows)).collect(),
+                capped: done.output.capped,
+                elapsed_ms: done.elapsed_ms,
+            })
+            .collect();
+        Ok(RunOutput {
+            snapshot: self.snapshot.id(),
+            as_of: request.as_of,
+            bundle_hash: self.bundle.hash(),
+            table_versions: self.snapshot.table_versions().await?,
+            outcomes,
+            all_rules: request.rules.is_empty(),
+        })
+    }
+
+    async fn one(&self, rule: &LoadedRule, request: &RunRequest, opened: &Opened) -> Done {
+        let started = Instant::now();
+        let none = BTreeMap::new();
+        let overrides = request.params.get(&rule.spec.id).unwrap_or(&none);
+        let params = params::in_force(&rule.spec.id, &rule.spec.params, overrides)
+            .unwrap_or_else(|_| rule.spec.params.clone());
+        let mut done = Done {
+            state: RuleState::Evaluated,
+            reason: None,
+            params: params.clone(),
+            output: RuleOutput::default(),
+            elapsed_ms: 0,
+        };
+        if let Some(reason) = opened.facts.reason(&rule.spec, request.as_of) {
+            done.state = RuleState::NotEvaluable;
+            done.reason = Some(reason);
+            return done;
+        }
+        match self.evaluate(rule, request, opened, params).await {
+            Ok(output) => {
+                if !output.repeated.is_empty() {
+                    done.reason = Some(repeated(&output.repeated[0]));
+                }
+                if output.capped > 0 {
+                    done.state = RuleState::Capped;
+                    done.reason = Some(capped(rule.spec.limits.max_hits, output.capped));
+                }
+                done.output = output;
+            }
+            Err(error) => {
+                done.state = RuleState::Failed;
+                done.reason = Some(failed(&error));
+            }
+        }
+        done.elapsed_ms = started.elapsed().as_millis() as u64;
+        done
+    }
+
+    async fn evaluate(
+        &self,
+        rule: &LoadedRule,
+        request: &RunRequest,
+        opened: &Opened,
+        params: BTreeMap<String, Value>,
+    ) -> Result<RuleOutput> {
+        let context = &opened.context;
+        for view in self.bundle.views_under(&rule.query) {
+            if let Some(problem) = opened.views.failed.get(&view) {
+                return Err(CollisionError::BadOutput { rule: rule.spec.id.clone(), problem: problem.clone() });
+            }
+        }
+        let rows_max = self.limits.evidence_rows_per_hit_max;
+        let run = |context: SessionContext, params: BTreeMap<String, Value>| async move {
+            rule::run(&context, rule.spec.clone(), rule.query.clone(), params, request.as_of, rows_max).await
+        };
+        match run(context.clone(), params.clone()).await {
+            Err(error) if error.is_out_of_memory() => {
+                tracing::warn!(rule = rule.spec.id, "rule.memory.retry: again with joins that spill");
+                run(self.spilling(context), params).await
+            }
+            result => result,
+        }
+    }
+
+    /// The same tables, joined by sorting, which can spill.
+    fn spilling(&self, context: &SessionContext) -> SessionContext {
+        let mut state = context.state();
+        state.config_mut().options_mut().optimizer.prefer_hash_join = false;
+        SessionContext::new_with_state(state)
+    }
+}
+
+/// The reason code of a rule that was evaluated, but gave several rows for one identity.
+pub const IDENTITY_REPEATED: &str = "IDENTITY_REPEATED";
+
+fn repeated(example: &[Value]) -> (String, Bilingual) {
+    let example = Value::List(example.to_vec()).to_string();
+    let text = Bilingual {
+        zh: format!("同一标识出现多行（例如 {example}），已合并为一条"),
+        en: format!("several rows had one identity (e.g. {example}) and were merged into one"),
+    };
+    (IDENTITY_REPEATED.into(), text)
+}
+
+fn capped(limit: u64, beyond: u64) -> (String, Bilingual) {
+    let text = Bilingual {
+        zh: format!("命中数超过上限 {limit}，另有 {beyond} 条未列出"),
+        en: format!("more hits than the limit of {limit}; {beyond} more were counted and left out"),
+    };
+    ("HITS_CAPPED".into(), text)
+}
+
+fn failed(error: &CollisionError) -> (String, Bilingual) {
+    let zh = match error {
+        CollisionError::TimedOut { seconds, .. } => format!("执行超过 {seconds} 秒，已停止"),
+        error if error.is_out_of_memory() => format!("内存不足：{error}"),
+        error => format!("执行失败：{error}"),
+    };
+    (error.code().into(), Bilingual { zh, en: error.to_string() })
+}
+
+fn hit(rule: &LoadedRule, raw: RawHit, rows: &BTreeMap<RowKey, EvidenceRow>) -> Hit {
+    let mut evidence = Vec::with_capacity(raw.evidence.len());
+    let mut missing = Vec::new();
+    for key in &raw.evidence {
+        match rows.get(key) {
+            Some(row) => evidence.push(row.clone()),
+            None => missing.push(format!("{} {}", key.0, key.1.join("|"))),
+        }
+    }
+    evidence.sort();
+    Hit {
+        identity: rule.spec.identity.iter().cloned().zip(raw.identity).collect(),
+        subject: raw.subject,
+        amount_at_risk: raw.amount_at_risk,
+        message: raw.message,
+        path: raw.path,
+        evidence,
+        evidence_missing: missing,
+    }
+}

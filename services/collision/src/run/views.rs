@@ -1,0 +1,258 @@
+//! Puts the views that a run needs into its session: read in place, or computed once and kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use chrono::NaiveDate;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::view::ViewTable;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::MemTable;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::basic::Compression;
+use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionContext};
+use futures::StreamExt;
+use tempfile::TempDir;
+
+use crate::error::{CollisionError, Result};
+use crate::rules::Bundle;
+use crate::session::{Limits, register};
+use crate::sql::{Query, params};
+
+/// The views of a session. Holds what kept views rest on; drop it after the last query.
+#[derive(Debug, Default)]
+pub struct OpenedViews {
+    /// Views that could not be planned or computed, with the error: the rules that read them fail, the others
+    /// do not.
+    pub failed: BTreeMap<String, String>,
+    /// Views that were computed once.
+    pub kept: BTreeSet<String>,
+    folders: Vec<TempDir>,
+    reserved: Vec<MemoryReservation>,
+}
+
+/// Registers every view that one of the queries reads. One that joins, aggregates, sorts or unites and is read
+/// twice or more is computed here, once; the others are read in place.
+pub async fn open(
+    context: &SessionContext,
+    bundle: &Bundle,
+    queries: &[&Query],
+    as_of: NaiveDate,
+    limits: &Limits,
+) -> Result<OpenedViews> {
+    let mut opened = OpenedViews::default();
+    let order = in_order(bundle, queries);
+    let mut heavy = BTreeSet::new();
+    for name in &order {
+        match inline(context, bundle, name, as_of).await {
+            Ok(plan) if is_heavy(&plan) => drop(heavy.insert(name.clone())),
+            Ok(_) => {}
+            Err(error) => drop(opened.failed.insert(name.clone(), error.to_string())),
+        }
+    }
+    let shared = shared(bundle, queries, &order, &heavy);
+    if shared.is_empty() {
+        return Ok(opened);
+    }
+    for name in order.iter().filter(|name| !opened.failed.contains_key(*name)).cloned().collect::<Vec<_>>() {
+        // Planned anew, because a view below may be kept by now.
+        let done = match inline(context, bundle, &name, as_of).await {
+            Ok(plan) if shared.contains(&name) && is_heavy(&plan) => {
+                keep(context, &name, plan, limits, &mut opened).await
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
+            opened.failed.insert(name, error.to_string());
+        }
+    }
+    Ok(opened)
+}
+
+/// The views under the queries, each after those that it reads.
+fn in_order(bundle: &Bundle, queries: &[&Query]) -> Vec<String> {
+    let mut order = Vec::new();
+    for query in queries {
+        visit(bundle, query, &mut order);
+    }
+    order
+}
+
+fn visit(bundle: &Bundle, query: &Query, order: &mut Vec<String>) {
+    for name in &query.tables {
+        if let Some(view) = bundle.views.get(name)
+            && !order.contains(name)
+        {
+            visit(bundle, &view.query, order);
+            order.push(name.clone());
+        }
+    }
+}
+
+/// The heavy views that are read more than once: by several rules, by one rule several times, or through views
+/// that are read in place.
+fn shared(bundle: &Bundle, queries: &[&Query], order: &[String], heavy: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut times: BTreeMap<&str, u64> = BTreeMap::new();
+    for query in queries {
+        query.times_read.iter().for_each(|(name, count)| add(bundle, &mut times, name, *count));
+    }
+    let mut shared = BTreeSet::new();
+    for name in order.iter().rev() {
+        let mut readers = times.get(name.as_str()).copied().unwrap_or_default();
+        if readers > 1 && heavy.contains(name) {
+            shared.insert(name.clone());
+            readers = 1;
+        }
+        for (below, count) in &bundle.views[name].query.times_read {
+            add(bundle, &mut times, below, count.saturating_mul(readers));
+        }
+    }
+    shared
+}
+
+/// Counts reads of a name if it is a view.
+fn add<'b>(bundle: &'b Bundle, times: &mut BTreeMap<&'b str, u64>, name: &str, count: u64) {
+    if let Some((name, _)) = bundle.views.get_key_value(name) {
+        let total = times.entry(name).or_default();
+        *total = total.saturating_add(count);
+    }
+}
+
+/// Whether computing a view costs more than keeping its rows: it does more than pick, filter and compute row by
+/// row.
+fn is_heavy(plan: &LogicalPlan) -> bool {
+    let mut heavy = false;
+    let visited = plan.apply_with_subqueries(|node| {
+        heavy = matches!(
+            node,
+            LogicalPlan::Join(_)
+                | LogicalPlan::Aggregate(_)
+                | LogicalPlan::Window(_)
+                | LogicalPlan::Sort(_)
+                | LogicalPlan::Union(_)
+                | LogicalPlan::Distinct(_)
+                | LogicalPlan::Unnest(_)
+                | LogicalPlan::Limit(_)
+                | LogicalPlan::RecursiveQuery(_)
+        );
+        Ok(if heavy { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    visited.is_ok() && heavy
+}
+
+async fn inline(context: &SessionContext, bundle: &Bundle, name: &str, as_of: NaiveDate) -> Result<LogicalPlan> {
+    let what = || format!("view {name}");
+    let statement = bundle.views[name].query.bind(&params::literals(&BTreeMap::new(), as_of)?)?;
+    let plan =
+        context.state().statement_to_plan(statement).await.map_err(CollisionError::engine(what()))?;
+    register(context, name, Arc::new(ViewTable::new(plan.clone(), None)))?;
+    Ok(plan)
+}
+
+/// Computes a view and registers its rows: in memory while they fit the share for views, else in Parquet files.
+async fn keep(
+    context: &SessionContext,
+    name: &str,
+    plan: LogicalPlan,
+    limits: &Limits,
+    opened: &mut OpenedViews,
+) -> Result<()> {
+    let what = || format!("view {name}");
+    let frame = DataFrame::new(context.state(), plan);
+    let schema = frame.schema().inner().clone();
+    let parts = frame.execute_stream_partitioned().await.map_err(CollisionError::engine(what()))?;
+    let folder = match &limits.spill_dir {
+        Some(dir) => TempDir::new_in(dir),
+        None => TempDir::new(),
+    }
+    .map_err(|source| CollisionError::ReadFile { place: "the folder for temporary files".into(), source })?;
+    let used = AtomicUsize::new(opened.reserved.iter().map(MemoryReservation::size).sum());
+    let work = parts.into_iter().enumerate().map(|(n, rows)| {
+        let path = folder.path().join(format!("{n}.parquet"));
+        drain(rows, path, &used, limits.view_bytes_max)
+    });
+    let parts: Vec<Part> = futures::future::try_join_all(work).await.map_err(CollisionError::engine(what()))?;
+    if parts.iter().all(|part| part.file.is_none()) {
+        let rows: Vec<Vec<RecordBatch>> = parts.into_iter().map(|part| part.rows).collect();
+        let reservation = MemoryConsumer::new(what()).register(&context.runtime_env().memory_pool);
+        reservation.grow(rows.iter().flatten().map(RecordBatch::get_array_memory_size).sum());
+        opened.reserved.push(reservation);
+        let table = MemTable::try_new(schema, rows).map_err(CollisionError::engine(what()))?;
+        register(context, name, Arc::new(table))?;
+    } else {
+        finish_files(folder.path(), parts, &schema).map_err(CollisionError::engine(what()))?;
+        context.deregister_table(name).map_err(CollisionError::engine(what()))?;
+        context
+            .register_parquet(name, folder.path().to_string_lossy(), ParquetReadOptions::default().schema(&schema))
+            .await
+            .map_err(CollisionError::engine(what()))?;
+        opened.folders.push(folder);
+    }
+    opened.kept.insert(name.to_owned());
+    Ok(())
+}
+
+/// One partition of a kept view: its rows, or those not yet in its file.
+#[derive(Default)]
+struct Part {
+    rows: Vec<RecordBatch>,
+    file: Option<ArrowWriter<File>>,
+}
+
+async fn drain(
+    mut stream: SendableRecordBatchStream,
+    path: std::path::PathBuf,
+    used: &AtomicUsize,
+    bytes_max: usize,
+) -> std::result::Result<Part, DataFusionError> {
+    let mut part = Part::default();
+    let schema = stream.schema();
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        if let Some(file) = &mut part.file {
+            file.write(&batch)?;
+            continue;
+        }
+        let size = batch.get_array_memory_size();
+        part.rows.push(batch);
+        if used.fetch_add(size, Ordering::Relaxed) + size > bytes_max {
+            let mut file = writer(&path, &schema)?;
+            for batch in part.rows.drain(..) {
+                used.fetch_sub(batch.get_array_memory_size(), Ordering::Relaxed);
+                file.write(&batch)?;
+            }
+            part.file = Some(file);
+        }
+    }
+    Ok(part)
+}
+
+fn writer(path: &Path, schema: &SchemaRef) -> std::result::Result<ArrowWriter<File>, DataFusionError> {
+    let properties = WriterProperties::builder().set_compression(Compression::LZ4_RAW).build();
+    Ok(ArrowWriter::try_new(File::create(path)?, schema.clone(), Some(properties))?)
+}
+
+/// Once one partition is in a file, all are.
+fn finish_files(folder: &Path, parts: Vec<Part>, schema: &SchemaRef) -> std::result::Result<(), DataFusionError> {
+    for (n, part) in parts.into_iter().enumerate() {
+        let mut file = match part.file {
+            Some(file) => file,
+            None => writer(&folder.join(format!("{n}.parquet")), schema)?,
+        };
+        for batch in &part.rows {
+            file.write(batch)?;
+        }
+        file.close()?;
+    }
+    Ok(())
+}

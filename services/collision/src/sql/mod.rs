@@ -1,0 +1,7 @@
+//! What the engine does to SQL text before it runs it: checks it, fills in parameters, finds what it reads.
+
+pub mod mutants;
+pub mod params;
+pub mod statement;
+
+pub use statement::Query;

@@ -1,0 +1,122 @@
+//! Parameters: defaults of the rule, overrides of the run, and the typed literals they become.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use datafusion::sql::sqlparser::ast::Expr;
+use datafusion::sql::parser::DFParser;
+use domain::Value;
+
+use crate::error::{CollisionError, Result};
+
+/// The rule's parameters with the run's over them. An unknown name is an error.
+pub fn in_force(
+    rule: &str,
+    defaults: &BTreeMap<String, Value>,
+    overrides: &BTreeMap<String, Value>,
+) -> Result<BTreeMap<String, Value>> {
+    let mut params = defaults.clone();
+    for (name, value) in overrides {
+        let slot = params.get_mut(name).ok_or_else(|| CollisionError::NoSuchParameter {
+            rule: rule.to_owned(),
+            name: name.clone(),
+            known: if defaults.is_empty() {
+                "none".into()
+            } else {
+                defaults.keys().cloned().collect::<Vec<_>>().join(", ")
+            },
+        })?;
+        *slot = value.clone();
+    }
+    Ok(params)
+}
+
+/// Literals by name: each parameter (a list gives several), and `as_of`.
+pub fn literals(params: &BTreeMap<String, Value>, as_of: NaiveDate) -> Result<BTreeMap<String, Vec<Expr>>> {
+    let mut out = BTreeMap::new();
+    for (name, value) in params {
+        let values = match value {
+            Value::List(items) if items.is_empty() => {
+                return Err(bad(name, "an empty list cannot be compared with"));
+            }
+            Value::List(items) => items.iter().map(|v| literal(name, v)).collect::<Result<Vec<_>>>()?,
+            one => vec![literal(name, one)?],
+        };
+        out.insert(name.clone(), values);
+    }
+    out.insert("as_of".into(), vec![literal("as_of", &Value::Text(as_of.to_string()))?]);
+    Ok(out)
+}
+
+/// How a parameter's text is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextKind {
+    /// Precision and scale, as written.
+    Decimal(usize, usize),
+    Date(NaiveDate),
+    Text,
+}
+
+/// A text of the form `0.05` is a decimal, of the form `2024-01-01` a date, anything else text.
+pub fn text_kind(text: &str) -> TextKind {
+    if text.len() == 10
+        && let Ok(date) = text.parse::<NaiveDate>()
+    {
+        return TextKind::Date(date);
+    }
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if let Some((whole, part)) = digits.split_once('.')
+        && !whole.is_empty()
+        && !part.is_empty()
+        && whole.bytes().chain(part.bytes()).all(|b| b.is_ascii_digit())
+    {
+        return TextKind::Decimal(whole.len() + part.len(), part.len());
+    }
+    TextKind::Text
+}
+
+fn bad(name: &str, problem: &str) -> CollisionError {
+    CollisionError::BadParameter { name: name.to_owned(), problem: problem.to_owned() }
+}
+
+fn literal(name: &str, value: &Value) -> Result<Expr> {
+    let sql = match value {
+        Value::Bool(b) => b.to_string(),
+        // Parenthesised by the cast, so that `x - $n` with a negative n stays right.
+        Value::Int(i) => format!("cast('{i}' as bigint)"),
+        Value::Text(text) => match text_kind(text) {
+            TextKind::Date(date) => format!("date '{date}'"),
+            TextKind::Decimal(precision, _) if precision > 38 => {
+                return Err(bad(name, "a decimal has at most 38 digits"));
+            }
+            TextKind::Decimal(precision, scale) => format!("cast('{text}' as decimal({precision}, {scale}))"),
+            TextKind::Text => format!("'{}'", text.replace('\'', "''")),
+        },
+        Value::Null => return Err(bad(name, "null is no value to compare with")),
+        Value::List(_) | Value::Map(_) => return Err(bad(name, "a list may hold plain values only")),
+    };
+    DFParser::parse_sql_into_expr(&sql).map(|e| e.expr).map_err(|e| bad(name, &e.strip_backtrace()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_typed_by_its_form() {
+        assert_eq!(text_kind("0.05"), TextKind::Decimal(3, 2));
+        assert_eq!(text_kind("-1000000.00"), TextKind::Decimal(9, 2));
+        assert_eq!(text_kind("2024-01-01"), TextKind::Date(NaiveDate::from_ymd_opt(2024, 1, 1).unwrap()));
+        for text in ["440100", "2024-02-30", "1.2.3", ".5", "emergency", "2024-1-1"] {
+            assert_eq!(text_kind(text), TextKind::Text, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_override_is_an_error_that_names_what_there_is() {
+        let defaults = BTreeMap::from([("window_days".to_string(), Value::Int(90))]);
+        let error =
+            in_force("TEN-04", &defaults, &BTreeMap::from([("window".into(), Value::Int(1))])).unwrap_err();
+        assert!(error.to_string().contains("window_days"), "{error}");
+    }
+}

@@ -1,0 +1,189 @@
+//! ConnectorService: syncing files and taking pushed rows.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::ports::{NoProgress, PushedRows, SyncFilesRequest};
+use domain::{Failure, dataset};
+use proto::v1 as pb;
+use proto::v1::connector_service_server::ConnectorService;
+use proto::v1::push_rows_request::Item;
+use tokio::sync::mpsc;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{Answer, Services, required, stopping};
+use crate::convert;
+use crate::operations::{Kind, Outcome};
+use crate::paging::Page;
+use crate::status::to_status;
+
+/// Longest name of a source, in characters.
+const SOURCE_CHARS_MAX: usize = 64;
+/// Messages of a push that wait for the connector.
+const PUSH_MESSAGES_WAITING_MAX: usize = 8;
+/// Rows in one message of a push.
+const PUSH_ROWS_MAX: usize = 10_000;
+/// Share of quarantined rows above which a sync fails, in ten-thousandths, when nobody asks for another.
+const QUARANTINE_LIMIT_BP: u32 = 100;
+
+#[async_trait]
+impl ConnectorService for Services {
+    async fn sync_files(&self, request: Request<pb::SyncFilesRequest>) -> Answer<pb::SyncFilesResponse> {
+        let request = request.into_inner();
+        let asked = format!(
+            "SyncFiles {:?}",
+            pb::SyncFilesRequest {
+                request_id: String::new(),
+                ..request.clone()
+            }
+        );
+        let request_id = request.request_id.clone();
+        let work = parse_sync(request).map_err(to_status)?;
+        let sync = self.ports.sync.clone();
+        let operation = self
+            .operations
+            .start(Kind::SyncFiles, &request_id, asked, move |progress| async move {
+                sync.sync_files(work, progress).await.map(Outcome::Sync)
+            })
+            .map_err(to_status)?;
+        Ok(Response::new(pb::SyncFilesResponse {
+            operation: Some(operation.to_proto()),
+        }))
+    }
+
+    async fn push_rows(
+        &self,
+        request: Request<Streaming<pb::PushRowsRequest>>,
+    ) -> Answer<pb::PushRowsResponse> {
+        let mut stream = request.into_inner();
+        let header = read_header(&mut stream).await?;
+        let _turn = self.operations.sync_turn().await.map_err(to_status)?;
+
+        let (rows, received) = mpsc::channel(PUSH_MESSAGES_WAITING_MAX);
+        // The connector takes the end of the channel for the end of the batch. `open` keeps the channel open until
+        // the stream has ended well, so that a broken stream is never taken for a complete one.
+        let open = rows.clone();
+        let sync = self.ports.sync.clone();
+        let work = sync.sync_pushed(header.source, header.batch_id, received, Arc::new(NoProgress));
+        let feed = feed(&mut stream, rows);
+        tokio::pin!(work, feed);
+        let mut open = Some(open);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.shutdown.cancelled() => return Err(to_status(stopping())),
+                report = &mut work => {
+                    let report = report.map_err(to_status)?;
+                    return Ok(Response::new(pb::PushRowsResponse { report: Some(convert::report_to_proto(&report)) }));
+                }
+                fed = &mut feed, if open.is_some() => {
+                    fed?;
+                    open = None;
+                }
+            }
+        }
+    }
+
+    async fn list_quarantine(
+        &self,
+        request: Request<pb::ListQuarantineRequest>,
+    ) -> Answer<pb::ListQuarantineResponse> {
+        let request = request.into_inner();
+        let known = Some(request.dataset.clone()).filter(|d| !d.is_empty());
+        if let Some(name) = &known {
+            known_dataset(name).map_err(to_status)?;
+        }
+        let scope = format!("quarantine\n{}", request.dataset);
+        let page = Page::new(scope, request.page_size, &request.page_token).map_err(to_status)?;
+        let entries = self
+            .ports
+            .sync
+            .quarantine(known, page.fetch())
+            .await
+            .map_err(to_status)?;
+        let (entries, next_page_token) = page.cut(entries.iter().map(convert::quarantine_to_proto));
+        Ok(Response::new(pb::ListQuarantineResponse {
+            entries,
+            next_page_token,
+        }))
+    }
+}
+
+fn parse_sync(request: pb::SyncFilesRequest) -> Result<SyncFilesRequest, Failure> {
+    if !request.source.is_empty() {
+        required("source", &request.source, SOURCE_CHARS_MAX)?;
+    }
+    if let Some(limit) = request.quarantine_limit_bp.filter(|bp| *bp > 10_000) {
+        return Err(Failure::invalid(
+            "INVALID_FIELD",
+            format!("quarantine_limit_bp is {limit}; it takes 0 to 10000 ten-thousandths"),
+        )
+        .with("field", "quarantine_limit_bp"));
+    }
+    Ok(SyncFilesRequest {
+        source: request.source,
+        dir: PathBuf::from(required("directory", &request.directory, 4_096)?),
+        mapping: Some(request.mapping).filter(|m| !m.is_empty()).map(PathBuf::from),
+        quarantine_limit_bp: request.quarantine_limit_bp.unwrap_or(QUARANTINE_LIMIT_BP),
+    })
+}
+
+async fn read_header(stream: &mut Streaming<pb::PushRowsRequest>) -> Result<pb::PushHeader, Status> {
+    let Some(pb::PushRowsRequest {
+        item: Some(Item::Header(header)),
+    }) = stream.message().await?
+    else {
+        return Err(to_status(Failure::invalid(
+            "HEADER_MISSING",
+            "the first message of PushRows must be a header with source and batch_id",
+        )));
+    };
+    required("header.source", &header.source, SOURCE_CHARS_MAX).map_err(to_status)?;
+    required("header.batch_id", &header.batch_id, 128).map_err(to_status)?;
+    Ok(header)
+}
+
+/// Passes rows on until the stream ends well.
+async fn feed(
+    stream: &mut Streaming<pb::PushRowsRequest>,
+    rows: mpsc::Sender<PushedRows>,
+) -> Result<(), Status> {
+    while let Some(message) = stream.message().await? {
+        let Some(Item::Rows(part)) = message.item else {
+            return Err(to_status(Failure::invalid(
+                "ROWS_MISSING",
+                "every message of PushRows after the first must carry rows",
+            )));
+        };
+        known_dataset(&part.dataset).map_err(to_status)?;
+        if part.json_rows.len() > PUSH_ROWS_MAX {
+            return Err(to_status(Failure::invalid(
+                "TOO_MANY_ROWS",
+                format!(
+                    "one message has {} rows; send at most {PUSH_ROWS_MAX} in each",
+                    part.json_rows.len()
+                ),
+            )));
+        }
+        let part = PushedRows {
+            dataset: part.dataset,
+            json_rows: part.json_rows,
+        };
+        if rows.send(part).await.is_err() {
+            // The connector has ended early; its own answer says why.
+            std::future::pending::<()>().await;
+        }
+    }
+    Ok(())
+}
+
+fn known_dataset(name: &str) -> Result<(), Failure> {
+    dataset(name).map(|_| ()).ok_or_else(|| {
+        Failure::invalid(
+            "UNKNOWN_DATASET",
+            format!("{name:?} is no dataset of the data model; `lianjing sql \"show tables\"` lists them"),
+        )
+        .with("dataset", name)
+    })
+}

@@ -1,0 +1,8 @@
+//! The gateway over a real TCP listener, with a client of the generated stubs and with plain HTTP/1.1, against
+//! in-memory ports.
+
+mod border;
+mod calls;
+mod fakes;
+mod harness;
+mod operations;

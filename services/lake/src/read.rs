@@ -1,0 +1,119 @@
+//! What others ask of the lake: tables, parties and history at a snapshot.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use datafusion::catalog::TableProvider;
+
+use crate::Lake;
+use crate::catalogue::{SnapshotRow, TableInfo};
+use crate::error::{LakeError, Result};
+use crate::kept::{self, PartyTables, QuarantinedRow};
+use crate::scan::LakeTable;
+use crate::shape::{PARTIES, PARTY_BRANCHES, PARTY_REFS, QUARANTINE, SYNCS, Shape};
+use crate::sync::{blocking, read_party_tables};
+
+impl Lake {
+    /// The newest snapshot. 0 when nothing was ever synced.
+    pub async fn head(&self) -> Result<i64> {
+        self.catalogue.head().await
+    }
+
+    /// Newest first, at most `limit`.
+    pub async fn snapshots(&self, limit: usize) -> Result<Vec<SnapshotRow>> {
+        self.catalogue.snapshots(limit).await
+    }
+
+    /// Names of the tables at a snapshot: datasets that were synced, `parties`, and bookkeeping (`_...`).
+    pub async fn table_names(&self, snapshot: i64) -> Result<Vec<String>> {
+        self.catalogue.expect_snapshot(snapshot).await?;
+        self.catalogue.table_names(snapshot).await
+    }
+
+    /// A table at a snapshot: a dataset, `parties` or bookkeeping. One that was never written is empty, with
+    /// the right columns. Text columns are `Utf8View`.
+    pub async fn table(&self, name: &str, snapshot: i64) -> Result<Arc<dyn TableProvider>> {
+        self.catalogue.expect_snapshot(snapshot).await?;
+        let shape = Shape::of(name);
+        let Some(mut table) = self.catalogue.table(name, snapshot).await? else {
+            let shape = shape.ok_or_else(|| LakeError::NoTable {
+                table: name.to_owned(),
+            })?;
+            return Ok(Arc::new(LakeTable::empty(&shape)));
+        };
+        // Columns that the data model has gained since are there too, all null.
+        for column in shape.iter().flat_map(|s| &s.columns) {
+            if !table.columns.iter().any(|(_, c)| c.name == column.name) {
+                let mut column = column.clone();
+                column.nullable = true;
+                table.columns.push((-1, column));
+            }
+        }
+        let stats = self.catalogue.file_stats(&table, snapshot).await?;
+        let deletes = self.deletes.clone();
+        let table = blocking("reads delete files", move || {
+            LakeTable::new(&table, &stats, &deletes)
+        })
+        .await?;
+        Ok(Arc::new(table))
+    }
+
+    /// The snapshot that last changed a table, up to `snapshot`; `None` when there is no such table yet.
+    pub async fn table_version(&self, name: &str, snapshot: i64) -> Result<Option<i64>> {
+        self.catalogue.expect_snapshot(snapshot).await?;
+        self.catalogue.table_version(name, snapshot).await
+    }
+
+    /// When a dataset was last synced, up to `snapshot`; `None`: never.
+    pub async fn last_synced(&self, dataset: &str, snapshot: i64) -> Result<Option<DateTime<Utc>>> {
+        Ok(self.all_last_synced(snapshot).await?.get(dataset).copied())
+    }
+
+    /// When each dataset was last synced, up to `snapshot`.
+    pub async fn all_last_synced(&self, snapshot: i64) -> Result<HashMap<String, DateTime<Utc>>> {
+        let Some(table) = self.info(SYNCS, snapshot).await? else {
+            return Ok(HashMap::new());
+        };
+        let micros = blocking("reads the syncs", move || kept::read_last_synced(&table)).await?;
+        Ok(micros
+            .into_iter()
+            .filter_map(|(dataset, m)| Some((dataset, DateTime::from_timestamp_micros(m)?)))
+            .collect())
+    }
+
+    /// Parties, what each mention's reference resolves to, and branches, sorted.
+    pub async fn parties(&self, snapshot: i64) -> Result<PartyTables> {
+        let mut tables = HashMap::new();
+        for name in [PARTIES, PARTY_REFS, PARTY_BRANCHES] {
+            if let Some(table) = self.info(name, snapshot).await? {
+                tables.insert(name, Arc::new(table));
+            }
+        }
+        blocking("reads the parties", move || {
+            read_party_tables(|name| tables.get(name).cloned())
+        })
+        .await
+    }
+
+    /// Quarantined rows at a snapshot, newest sync first; of one dataset or of all.
+    pub async fn quarantine(
+        &self,
+        dataset: Option<String>,
+        limit: usize,
+        snapshot: i64,
+    ) -> Result<Vec<QuarantinedRow>> {
+        let Some(table) = self.info(QUARANTINE, snapshot).await? else {
+            return Ok(Vec::new());
+        };
+        blocking("reads the quarantine", move || {
+            kept::read_quarantine(&table, dataset.as_deref(), limit)
+        })
+        .await
+    }
+
+    async fn info(&self, name: &str, snapshot: i64) -> Result<Option<TableInfo>> {
+        self.catalogue.expect_snapshot(snapshot).await?;
+        self.catalogue.table(name, snapshot).await
+    }
+}

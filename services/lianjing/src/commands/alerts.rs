@@ -1,0 +1,451 @@
+//! `lianjing alerts` and `lianjing replay`.
+
+use clap::{Args, Subcommand};
+use domain::alert::{Alert, AlertEvent};
+use gateway::convert;
+use proto::v1 as pb;
+use tokio_stream::StreamExt as _;
+
+use super::show;
+use crate::cli::Format;
+use crate::connection::Connection;
+use crate::outcome::{CliError, CliResult, Done};
+use crate::output::{Column, Output, column, tell};
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum AlertsCommand {
+    /// By severity, rule and id, without evidence / 列出预警
+    List(ListArgs),
+    /// One alert with its evidence rows and where they came from / 查看预警
+    Show(ShowArgs),
+    /// Every change as it is committed, until Ctrl-C / 实时监看
+    Watch(WatchArgs),
+    /// All alerts with their evidence; --format json is one object a line / 导出
+    Export(ExportArgs),
+    /// Close an alert, with a reason / 关闭预警
+    Close(CloseArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// e.g. 'rule_id = "TEN-04" AND state != CLOSED AND severity >= MEDIUM' / 筛选条件
+    #[arg(long, value_name = "FILTER", default_value = "")]
+    pub filter: String,
+    /// Most alerts to list / 条数上限
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: usize,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ShowArgs {
+    /// As `alerts list` shows it / 预警编号
+    pub id: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct WatchArgs {
+    /// As in `alerts list` / 筛选条件
+    #[arg(long, value_name = "FILTER", default_value = "")]
+    pub filter: String,
+    /// Go on after this token of an earlier watch / 续接标记
+    #[arg(long, value_name = "TOKEN", default_value = "")]
+    pub resume: String,
+    /// Begin with all alerts there are / 先列出现有预警
+    #[arg(long)]
+    pub initial: bool,
+    /// End after this many events / 事件数上限
+    #[arg(long, value_name = "N")]
+    pub count: Option<usize>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ExportArgs {
+    /// As in `alerts list` / 筛选条件
+    #[arg(long, value_name = "FILTER", default_value = "")]
+    pub filter: String,
+    /// Leave out batch and row, which depend on how the files were cut and ordered / 不含批次与行号
+    #[arg(long)]
+    pub no_provenance: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct CloseArgs {
+    /// As `alerts list` shows it / 预警编号
+    pub id: String,
+    /// Why / 理由
+    #[arg(long)]
+    pub reason: String,
+    /// Who closes it; by default the user of this machine / 操作人
+    #[arg(long, value_name = "NAME", env = "USER")]
+    pub actor: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ReplayArgs {
+    /// As `alerts list` shows it / 预警编号
+    pub id: String,
+}
+
+pub async fn alerts(command: &AlertsCommand, connection: &Connection, output: &mut Output) -> CliResult {
+    match command {
+        AlertsCommand::List(args) => list(args, connection, output).await,
+        AlertsCommand::Show(args) => show(args, connection, output).await,
+        AlertsCommand::Watch(args) => watch(args, connection, output).await,
+        AlertsCommand::Export(args) => export(args, connection, output).await,
+        AlertsCommand::Close(args) => close(args, connection, output).await,
+    }
+}
+
+const COLUMNS: [Column; 8] = [
+    column("alert_id", "编号", "ALERT"),
+    column("rule_id", "规则", "RULE"),
+    column("severity", "级别", "SEVERITY"),
+    column("state", "状态", "STATE"),
+    column("last_seen", "最近", "LAST SEEN"),
+    column("hospital_id", "医院", "HOSPITAL"),
+    column("amount_at_risk", "涉及金额", "AMOUNT"),
+    column("message", "内容", "MESSAGE"),
+];
+
+async fn list(args: &ListArgs, connection: &Connection, output: &mut Output) -> CliResult {
+    let (alerts, total) = first(&args.filter, args.limit, pb::AlertView::Basic, connection).await?;
+    let lang = output.lang;
+    let rows = alerts.iter().map(|a| {
+        let cells = vec![
+            a.alert_id.clone(),
+            a.rule_id.clone(),
+            show::severity(a.severity, lang).to_owned(),
+            a.state.as_str().to_owned(),
+            a.last_seen.to_string(),
+            a.hospital_id.clone().unwrap_or_default(),
+            a.amount_at_risk.clone().unwrap_or_default(),
+            a.message.get(lang).to_owned(),
+        ];
+        (cells, a)
+    });
+    output.list(&COLUMNS, rows.collect::<Vec<_>>())?;
+    let shown = alerts.len();
+    tell(&match lang {
+        domain::Lang::Zh => format!("共 {total} 条，显示 {shown} 条。"),
+        domain::Lang::En => format!("{shown} of {total} alerts."),
+    });
+    Ok(Done::Fully)
+}
+
+/// The first alerts of a filter, and how many there are in all.
+pub async fn first(
+    filter: &str,
+    limit: usize,
+    view: pb::AlertView,
+    connection: &Connection,
+) -> CliResult<(Vec<Alert>, u64)> {
+    let page_size = i32::try_from(limit.clamp(1, 200)).unwrap_or(200);
+    let mut request = pb::ListAlertsRequest {
+        filter: filter.to_owned(),
+        page_size,
+        page_token: String::new(),
+        view: view.into(),
+    };
+    let mut alerts = Vec::new();
+    loop {
+        let page = connection
+            .alerts()
+            .list_alerts(request.clone())
+            .await?
+            .into_inner();
+        for alert in page.alerts {
+            alerts.push(convert::alert_from_proto(alert)?);
+        }
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() || alerts.len() >= limit {
+            alerts.truncate(limit);
+            return Ok((alerts, page.total_size));
+        }
+    }
+}
+
+async fn show(args: &ShowArgs, connection: &Connection, output: &mut Output) -> CliResult {
+    let request = pb::GetAlertRequest {
+        alert_id: args.id.clone(),
+    };
+    let answer = connection.alerts().get_alert(request).await?.into_inner();
+    let alert = convert::alert_from_proto(answer.alert.unwrap_or_default())?;
+    match output.format {
+        Format::Table => {
+            let text = text_of(&alert, connection, output).await?;
+            output.line(text.trim_end())?;
+        }
+        Format::Json => output.json_line(&alert)?,
+        Format::Csv => output.csv(&EXPORT_HEADER, [export_cells(&alert)])?,
+    }
+    Ok(Done::Fully)
+}
+
+/// The alert in words, with what its rule says of lawful explanations.
+pub async fn text_of(alert: &Alert, connection: &Connection, output: &Output) -> CliResult<String> {
+    let request = pb::GetRuleRequest {
+        rule_id: alert.rule_id.clone(),
+    };
+    let rule = match connection.collisions().get_rule(request).await {
+        Ok(answer) => answer.into_inner().rule,
+        Err(status) if status.code() == tonic::Code::NotFound => None,
+        Err(status) => return Err(status.into()),
+    };
+    Ok(show::alert_text(alert, rule.as_ref(), output.lang))
+}
+
+async fn watch(args: &WatchArgs, connection: &Connection, output: &mut Output) -> CliResult {
+    let request = pb::WatchAlertsRequest {
+        filter: args.filter.clone(),
+        resume_token: args.resume.clone(),
+        send_initial_list: args.initial,
+        max_outstanding: 0,
+    };
+    let mut stream = connection.alerts().watch_alerts(request).await?.into_inner();
+    let mut token = args.resume.clone();
+    let mut seen = 0;
+    let ended = loop {
+        if args.count.is_some_and(|count| seen >= count) {
+            break Ok(Done::Fully);
+        }
+        let item = tokio::select! {
+            item = stream.next() => item,
+            _ = tokio::signal::ctrl_c() => break Ok(Done::Fully),
+        };
+        let item = match item {
+            Some(Ok(item)) => item,
+            Some(Err(status)) => break Err(status.into()),
+            None => {
+                break Err(CliError::failed(
+                    "the server ended the watch; go on with --resume",
+                ));
+            }
+        };
+        token = item.resume_token;
+        match item.item {
+            Some(pb::watch_alerts_response::Item::Event(event)) => {
+                tell_event(
+                    &convert::alert_event_from_proto(event)?,
+                    &token,
+                    seen == 0,
+                    output,
+                )?;
+                seen += 1;
+            }
+            // Marks of progress are for programs; people see the token at the end.
+            Some(pb::watch_alerts_response::Item::Bookmark(_)) | None => {}
+        }
+    };
+    if !token.is_empty() {
+        tell(&format!("--resume {token}"));
+    }
+    ended
+}
+
+fn tell_event(event: &AlertEvent, token: &str, is_first: bool, output: &mut Output) -> CliResult<()> {
+    let kind = serde_json::to_value(event.kind)
+        .ok()
+        .and_then(|k| k.as_str().map(str::to_owned))
+        .unwrap_or_default();
+    let alert = &event.alert;
+    match output.format {
+        Format::Json => {
+            let line = serde_json::json!({
+                "revision": event.revision, "kind": kind, "alert": alert, "resume_token": token,
+            });
+            output.json_line(&line)?;
+        }
+        Format::Csv => {
+            let mut row = vec![event.revision.to_string(), kind];
+            row.extend(export_cells(alert));
+            if is_first {
+                let header: Vec<&str> = ["revision", "kind"].into_iter().chain(EXPORT_HEADER).collect();
+                output.csv(&header, [row])?;
+            } else {
+                output.csv_rows([row])?;
+            }
+        }
+        Format::Table => {
+            let message = alert.message.get(output.lang).to_owned();
+            output.line(&format!(
+                "{}  {kind}  {}  {}  {message}",
+                event.revision, alert.alert_id, alert.rule_id
+            ))?;
+        }
+    }
+    output.flush()?;
+    Ok(())
+}
+
+const EXPORT_HEADER: [&str; 14] = [
+    "alert_id",
+    "rule_id",
+    "rule_version",
+    "severity",
+    "state",
+    "episode",
+    "first_seen",
+    "last_seen",
+    "hospital_id",
+    "subject",
+    "amount_at_risk",
+    "message_zh",
+    "message_en",
+    "evidence",
+];
+
+fn export_cells(alert: &Alert) -> Vec<String> {
+    let joined = |map: &std::collections::BTreeMap<String, domain::Value>| {
+        map.iter()
+            .map(|(k, v)| format!("{k}={}", show::one_line(v)))
+            .collect::<Vec<_>>()
+            .join("; ")
+    };
+    let evidence: Vec<String> = alert
+        .evidence
+        .iter()
+        .map(|row| format!("{} {}", row.dataset, joined(&row.key)))
+        .collect();
+    vec![
+        alert.alert_id.clone(),
+        alert.rule_id.clone(),
+        alert.rule_version.to_string(),
+        show::severity(alert.severity, domain::Lang::En).to_owned(),
+        alert.state.as_str().to_owned(),
+        alert.episode.to_string(),
+        alert.first_seen.to_string(),
+        alert.last_seen.to_string(),
+        alert.hospital_id.clone().unwrap_or_default(),
+        joined(&alert.subject),
+        alert.amount_at_risk.clone().unwrap_or_default(),
+        alert.message.zh.clone(),
+        alert.message.en.clone(),
+        evidence.join(" | "),
+    ]
+}
+
+async fn export(args: &ExportArgs, connection: &Connection, output: &mut Output) -> CliResult {
+    let request = pb::ExportAlertsRequest {
+        filter: args.filter.clone(),
+    };
+    let mut stream = connection.alerts().export_alerts(request).await?.into_inner();
+    if output.format == Format::Csv {
+        output.csv(&EXPORT_HEADER, [])?;
+    }
+    while let Some(item) = stream.next().await {
+        let alert = convert::alert_from_proto(item?.alert.unwrap_or_default())?;
+        match output.format {
+            Format::Json if args.no_provenance => output.json_line(&without_provenance(&alert)?)?,
+            Format::Json => output.json_line(&alert)?,
+            Format::Csv => output.csv_rows([export_cells(&alert)])?,
+            Format::Table => {
+                let text = text_of(&alert, connection, output).await?;
+                output.line(&text)?;
+            }
+        }
+    }
+    Ok(Done::Fully)
+}
+
+/// The alert as JSON, without batch and row in evidence rows and hops.
+fn without_provenance(alert: &Alert) -> CliResult<serde_json::Value> {
+    let mut object = serde_json::to_value(alert)
+        .map_err(|e| CliError::failed(format!("alert {}: {e}", alert.alert_id)))?;
+    for list in ["evidence", "path"] {
+        let entries = object.get_mut(list).and_then(serde_json::Value::as_array_mut);
+        for entry in entries
+            .into_iter()
+            .flatten()
+            .filter_map(serde_json::Value::as_object_mut)
+        {
+            entry.shift_remove("batch");
+            entry.shift_remove("row");
+        }
+    }
+    Ok(object)
+}
+
+async fn close(args: &CloseArgs, connection: &Connection, output: &mut Output) -> CliResult {
+    let request = pb::CloseAlertRequest {
+        alert_id: args.id.clone(),
+        actor: args.actor.clone(),
+        reason: args.reason.clone(),
+    };
+    let answer = connection.alerts().close_alert(request).await?.into_inner();
+    let alert = convert::alert_from_proto(answer.alert.unwrap_or_default())?;
+    match output.format {
+        Format::Json => output.json_line(&alert)?,
+        Format::Csv => output.csv(&EXPORT_HEADER, [export_cells(&alert)])?,
+        Format::Table => output.line(&format!("{}  {}", alert.alert_id, alert.state.as_str()))?,
+    }
+    Ok(Done::Fully)
+}
+
+pub async fn replay(args: &ReplayArgs, connection: &Connection, output: &mut Output) -> CliResult {
+    let request = pb::ReplayAlertRequest {
+        alert_id: args.id.clone(),
+    };
+    let answer = connection.alerts().replay_alert(request).await?.into_inner();
+    let explanation = answer.explanation.clone().unwrap_or_default();
+    let word = match answer.reproduced {
+        true => output.say("可重现", "reproduced"),
+        false => output.say("不可重现", "NOT reproduced"),
+    };
+    match output.format {
+        Format::Json => output.json_line(&serde_json::json!({
+            "alert_id": args.id,
+            "reproduced": answer.reproduced,
+            "recorded_digest": answer.recorded_digest,
+            "replayed_digest": answer.replayed_digest,
+            "rule_id": answer.rule_id,
+            "snapshot": answer.snapshot,
+            "as_of": answer.as_of,
+            "explanation": {"zh": explanation.zh, "en": explanation.en},
+        }))?,
+        Format::Csv => {
+            let header = ["alert_id", "reproduced", "recorded_digest", "replayed_digest"];
+            let row = vec![
+                args.id.clone(),
+                answer.reproduced.to_string(),
+                answer.recorded_digest.clone(),
+                answer.replayed_digest.clone(),
+            ];
+            output.csv(&header, [row])?;
+        }
+        Format::Table => {
+            output.line(&format!("{}  {word}  {}", args.id, answer.replayed_digest))?;
+            tell(output.say(&explanation.zh, &explanation.en));
+        }
+    }
+    output.flush()?;
+    match answer.reproduced {
+        true => Ok(Done::Fully),
+        false => Err(CliError::Told),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_export_without_provenance_keeps_everything_else_in_order() {
+        let alert: Alert = serde_json::from_value(serde_json::json!({
+            "alert_id": "A-1-1", "fingerprint": "f", "rule_id": "OFF-01", "rule_version": 1, "severity": "high",
+            "state": "OPEN", "episode": 1, "first_seen": "2025-01-31", "last_seen": "2025-01-31", "as_of": "2025-01-31",
+            "hospital_id": null, "identity": {"order_id": "1"}, "subject": {}, "amount_at_risk": null,
+            "message": {"zh": "", "en": ""}, "path": [{"from": "a", "row": 3, "batch": "b"}],
+            "evidence": [{"dataset": "bids", "key": {"row": "k"}, "source": "s", "batch": "b", "row": 7, "hash": "h",
+                          "values": {"batch_no": "9"}}]
+        }))
+        .expect("an alert");
+        let whole = serde_json::to_string(&alert).expect("JSON");
+        let expected = whole
+            .replace(r#","batch":"b","row":7"#, "")
+            .replace(r#""batch":"b","from":"a","row":3"#, r#""from":"a""#);
+        assert_eq!(
+            without_provenance(&alert).expect("an object").to_string(),
+            expected
+        );
+    }
+}

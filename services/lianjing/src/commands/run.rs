@@ -1,0 +1,235 @@
+//! `lianjing run` and `lianjing runs`: one line a rule, with its state, hits and what became of them.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use domain::hit::RuleState;
+use domain::ports::{RuleRunRecord, RunRecord};
+use gateway::convert;
+use proto::v1 as pb;
+
+use super::duration;
+use crate::connection::Connection;
+use crate::follow::follow;
+use crate::outcome::{CliError, CliResult, Done};
+use crate::output::{Column, Output, column, tell};
+
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Run this rule only; may be repeated / 只运行指定规则
+    #[arg(long = "rule", value_name = "ID")]
+    pub rules: Vec<String>,
+    /// The date to take for today, YYYY-MM-DD / 基准日
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<String>,
+    /// Snapshot of the lake to look at; by default the newest / 快照
+    #[arg(long, value_name = "N")]
+    pub snapshot: Option<i64>,
+    /// A parameter other than the rule's default, e.g. TEN-04.window_days=60; may be repeated / 规则参数
+    #[arg(long = "param", value_name = "RULE.NAME=VALUE", value_parser = param)]
+    pub params: Vec<Param>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct RunsArgs {
+    /// Most runs to list / 条数上限
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+}
+
+/// One parameter of one rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Param {
+    rule: String,
+    name: String,
+    value: pb::Value,
+}
+
+/// Whole numbers and truth values are typed; anything else, decimals and dates too, is text.
+fn param(text: &str) -> Result<Param, String> {
+    let (path, value) = text.split_once('=').ok_or("write RULE.NAME=VALUE")?;
+    let (rule, name) = path.split_once('.').ok_or("write RULE.NAME=VALUE")?;
+    let value = match value {
+        "true" => domain::Value::Bool(true),
+        "false" => domain::Value::Bool(false),
+        other => other
+            .parse()
+            .map(domain::Value::Int)
+            .unwrap_or_else(|_| domain::Value::text(other)),
+    };
+    Ok(Param {
+        rule: rule.to_owned(),
+        name: name.to_owned(),
+        value: convert::value_to_proto(&value),
+    })
+}
+
+const COLUMNS: [Column; 9] = [
+    column("rule_id", "规则", "RULE"),
+    column("state", "状态", "STATE"),
+    column("hits", "命中", "HITS"),
+    column("opened", "新开", "OPENED"),
+    column("updated", "更新", "UPDATED"),
+    column("changed", "变化", "CHANGED"),
+    column("closed_out", "解除/存疑/撤回", "CLEARED/STALE/WITHDRAWN"),
+    column("time", "耗时", "TIME"),
+    column("reason", "原因", "REASON"),
+];
+
+pub async fn run(args: &RunArgs, threads: usize, connection: &Connection, output: &mut Output) -> CliResult {
+    let mut params: BTreeMap<String, pb::MapValue> = BTreeMap::new();
+    for p in &args.params {
+        params
+            .entry(p.rule.clone())
+            .or_default()
+            .entries
+            .insert(p.name.clone(), p.value.clone());
+    }
+    let request = pb::RunRulesRequest {
+        rule_ids: args.rules.clone(),
+        as_of: args.as_of.clone().unwrap_or_default(),
+        snapshot: args.snapshot,
+        threads: u32::try_from(threads).unwrap_or(u32::MAX),
+        params,
+        request_id: String::new(),
+    };
+    let started = connection.collisions().run_rules(request).await?.into_inner();
+    match follow(connection, output, started.operation).await? {
+        pb::operation::Result::Run(run) => tell_run(&convert::run_from_proto(run)?, output),
+        other => Err(CliError::failed(format!(
+            "the server's answer cannot be read: {other:?}"
+        ))),
+    }
+}
+
+/// The lines of a run, and how it ended.
+pub fn tell_run(run: &RunRecord, output: &mut Output) -> CliResult {
+    let lang = output.lang;
+    let rows = run.rules.iter().map(|rule| (cells(rule, lang), rule));
+    output.list(&COLUMNS, rows.collect::<Vec<_>>())?;
+    tell(&format!(
+        "{}: {} {}, {} {}",
+        run.run_id,
+        output.say("快照", "snapshot"),
+        run.snapshot,
+        output.say("基准日", "as of"),
+        run.as_of
+    ));
+    if let Some(broken) = run.rules.iter().find(|r| !r.counts.holds()) {
+        return Err(CliError::failed(format!(
+            "the counts of {} do not add up; please report this as a defect",
+            broken.rule_id
+        )));
+    }
+    let some = |state: RuleState| run.rules.iter().any(|r| r.state == state);
+    if some(RuleState::Failed) {
+        return Err(CliError::failed(output.say(
+            "有规则运行失败，原因见上；其余规则的结果已记录。",
+            "some rule failed, see its reason above; what the others found is recorded",
+        )));
+    }
+    match some(RuleState::NotEvaluable) {
+        true => Ok(Done::Partly),
+        false => Ok(Done::Fully),
+    }
+}
+
+fn state_name(state: RuleState) -> &'static str {
+    match state {
+        RuleState::Evaluated => "EVALUATED",
+        RuleState::NotEvaluable => "NOT_EVALUABLE",
+        RuleState::Capped => "CAPPED",
+        RuleState::Failed => "FAILED",
+    }
+}
+
+fn cells(rule: &RuleRunRecord, lang: domain::Lang) -> Vec<String> {
+    let c = &rule.counts;
+    let mut reason = match (&rule.reason_code, &rule.reason) {
+        (Some(code), Some(text)) => format!("{code}: {}", text.get(lang)),
+        (Some(code), None) => code.clone(),
+        _ => String::new(),
+    };
+    for (count, zh, en) in [
+        (c.reopened, "重开", "reopened"),
+        (c.suppressed, "已由人关闭", "closed by people"),
+        (c.capped, "超出上限", "beyond the cap"),
+    ] {
+        if count > 0 {
+            let word = if lang == domain::Lang::Zh { zh } else { en };
+            let gap = if reason.is_empty() { "" } else { "; " };
+            reason.push_str(&format!("{gap}{word} {count}"));
+        }
+    }
+    vec![
+        rule.rule_id.clone(),
+        state_name(rule.state).to_owned(),
+        c.hits.to_string(),
+        c.opened.to_string(),
+        c.updated.to_string(),
+        c.changed.to_string(),
+        format!("{}/{}/{}", c.cleared, c.stale, c.withdrawn),
+        duration(rule.elapsed_ms),
+        reason,
+    ]
+}
+
+const RUN_COLUMNS: [Column; 6] = [
+    column("run_id", "运行", "RUN"),
+    column("snapshot", "快照", "SNAPSHOT"),
+    column("as_of", "基准日", "AS_OF"),
+    column("rules", "规则数", "RULES"),
+    column("hits", "命中", "HITS"),
+    column("opened", "新开", "OPENED"),
+];
+
+pub async fn runs(args: &RunsArgs, connection: &Connection, output: &mut Output) -> CliResult {
+    let mut request = pb::ListRunsRequest {
+        page_size: 100,
+        page_token: String::new(),
+    };
+    let mut runs = Vec::new();
+    loop {
+        let page = connection
+            .collisions()
+            .list_runs(request.clone())
+            .await?
+            .into_inner();
+        for run in page.runs {
+            runs.push(convert::run_from_proto(run)?);
+        }
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() || runs.len() >= args.limit {
+            break;
+        }
+    }
+    runs.truncate(args.limit);
+    let rows = runs.into_iter().map(|run| {
+        let sum = |count: fn(&RuleRunRecord) -> u64| run.rules.iter().map(count).sum::<u64>().to_string();
+        let cells = vec![
+            run.run_id.clone(),
+            run.snapshot.to_string(),
+            run.as_of.to_string(),
+            run.rules.len().to_string(),
+            sum(|r| r.counts.hits),
+            sum(|r| r.counts.opened),
+        ];
+        (cells, run)
+    });
+    output.list(&RUN_COLUMNS, rows.collect::<Vec<_>>())?;
+    Ok(Done::Fully)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_typed_without_floats() {
+        let value = |text: &str| convert::value_from_proto(param(text).expect("valid").value);
+        assert_eq!(value("TEN-04.window_days=60"), domain::Value::Int(60));
+        assert_eq!(value("PRC-03.ratio=0.05"), domain::Value::text("0.05"));
+        assert_eq!(value("X.flag=true"), domain::Value::Bool(true));
+        assert!(param("window_days=60").is_err());
+    }
+}

@@ -1,0 +1,138 @@
+//! How an alert reads in a terminal: what, who, why it may be lawful, and the rows it rests on.
+
+use std::fmt::Write as _;
+
+use domain::alert::Alert;
+use domain::rule::Severity;
+use domain::{Lang, Value, dataset};
+use proto::v1 as pb;
+
+/// Evidence rows shown in full.
+const ROWS_SHOWN_MAX: usize = 20;
+
+pub fn severity(severity: Severity, lang: Lang) -> &'static str {
+    match (severity, lang) {
+        (Severity::High, Lang::Zh) => "高",
+        (Severity::Medium, Lang::Zh) => "中",
+        (Severity::Low, Lang::Zh) => "低",
+        (Severity::High, Lang::En) => "high",
+        (Severity::Medium, Lang::En) => "medium",
+        (Severity::Low, Lang::En) => "low",
+    }
+}
+
+/// The alert as paragraphs. `rule`: to say what may lawfully explain it.
+pub fn alert_text(alert: &Alert, rule: Option<&pb::Rule>, lang: Lang) -> String {
+    let say = |zh: &'static str, en: &'static str| if lang == Lang::Zh { zh } else { en };
+    let both = |text: &pb::Bilingual| {
+        if lang == Lang::Zh {
+            text.zh.clone()
+        } else {
+            text.en.clone()
+        }
+    };
+    let mut out = String::new();
+    let title = rule.and_then(|r| r.title.as_ref()).map(both).unwrap_or_default();
+    let _ = writeln!(
+        out,
+        "{}  {} {title}  [{}] {}",
+        alert.alert_id,
+        alert.rule_id,
+        severity(alert.severity, lang),
+        alert.state.as_str()
+    );
+    let _ = writeln!(out, "  {}", alert.message.get(lang));
+    if let Some(amount) = &alert.amount_at_risk {
+        let _ = writeln!(out, "  {}: {amount} CNY", say("涉及金额", "amount at risk"));
+    }
+    let _ = writeln!(
+        out,
+        "  {}: {}   {}: {}   {}: {}",
+        say("首次", "first seen"),
+        alert.first_seen,
+        say("最近", "last seen"),
+        alert.last_seen,
+        say("主体", "subject"),
+        pairs(alert.subject.iter())
+    );
+    if let Some(rule) = rule {
+        for basis in &rule.legal_basis {
+            let _ = writeln!(
+                out,
+                "  {}: {} {}",
+                say("依据", "legal basis"),
+                basis.law,
+                basis.article
+            );
+        }
+        for text in &rule.lawful_explanations {
+            let _ = writeln!(
+                out,
+                "  {}: {}",
+                say("先核对合法解释", "first check whether"),
+                both(text)
+            );
+        }
+    }
+    for hop in &alert.path {
+        let _ = writeln!(out, "  {}: {}", say("路径", "path"), one_line(hop));
+    }
+    let _ = writeln!(out, "  {} ({}):", say("证据", "evidence"), alert.evidence.len());
+    for row in alert.evidence.iter().take(ROWS_SHOWN_MAX) {
+        let batch = row.batch.get(..12).unwrap_or(&row.batch);
+        let _ = writeln!(
+            out,
+            "    {} {}  ({} {}, {} {batch}, {} {})",
+            row.dataset,
+            pairs(row.key.iter()),
+            say("来源", "source"),
+            row.source,
+            say("批次", "batch"),
+            say("行", "row"),
+            row.row
+        );
+        let own = dataset(&row.dataset);
+        let shown = row
+            .values
+            .iter()
+            .filter(|(name, value)| !value.is_null() && !row.key.contains_key(*name));
+        let line: Vec<String> = shown
+            .map(|(name, value)| {
+                let label = own.as_ref().and_then(|d| d.column(name)).map(|c| c.label());
+                let name = if lang == Lang::Zh {
+                    label.unwrap_or(name)
+                } else {
+                    name
+                };
+                format!("{name}={}", one_line(value))
+            })
+            .collect();
+        let _ = writeln!(out, "      {}", line.join("  "));
+    }
+    if alert.evidence.len() > ROWS_SHOWN_MAX {
+        let rest = alert.evidence.len() - ROWS_SHOWN_MAX;
+        let _ = writeln!(
+            out,
+            "    {} {rest}",
+            say("其余行数（见 --format json）:", "more rows (see --format json):")
+        );
+    }
+    out
+}
+
+fn pairs<'a>(entries: impl Iterator<Item = (&'a String, &'a Value)>) -> String {
+    entries
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| format!("{name}={}", one_line(value)))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A value on one line.
+pub fn one_line(value: &Value) -> String {
+    match value {
+        Value::Map(map) => format!("{{{}}}", pairs(map.iter())),
+        Value::List(items) => format!("[{}]", items.iter().map(one_line).collect::<Vec<_>>().join(", ")),
+        other => other.to_string().replace('\n', " "),
+    }
+}

@@ -1,0 +1,161 @@
+//! The whole wiring: which crate stands behind which port.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use alerts::Alerts;
+use collision::data::LakeSource;
+use collision::rules::Bundle;
+use collision::session::Limits;
+use collision::{CollisionError, Engine};
+use domain::Failure;
+use domain::clock::{Clock, SystemClock};
+use files::FilesConnector;
+use gateway::{Gateway, Options, Ports};
+use ingest::Ingest;
+use lake::Lake;
+use push::PushConnector;
+use tempfile::TempDir;
+
+use crate::cli::Global;
+use crate::outcome::{CliError, CliResult, chain};
+
+/// What a command needs of the data directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// It is made when missing.
+    Create,
+    /// It must be there.
+    Existing,
+    /// None: only rules are looked at, on a lake of their own.
+    RulesOnly,
+}
+
+/// All services of this process.
+pub struct Wired {
+    ports: Ports,
+    options: Options,
+    lake: Arc<Lake>,
+    alerts: Alerts,
+    /// Lives as long as the services.
+    _own_data: Option<TempDir>,
+}
+
+/// Opens the data directory and puts the services together.
+pub async fn open(global: &Global, opening: Opening) -> CliResult<Wired> {
+    let own_data = match opening {
+        Opening::RulesOnly => Some(TempDir::new().map_err(|e| {
+            CliError::failed(format!(
+                "cannot make a temporary folder: {e}; set TMPDIR to one that can be written"
+            ))
+        })?),
+        Opening::Existing if !global.data.join("catalog.sqlite").exists() => {
+            return Err(CliError::usage(format!(
+                "there is no data in {}; run `lianjing sync --files DIR` first, or name another directory with --data",
+                global.data.display()
+            )));
+        }
+        Opening::Existing | Opening::Create => None,
+    };
+    let data: PathBuf = own_data
+        .as_ref()
+        .map_or(global.data.clone(), |own| own.path().to_owned());
+
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let bundle = Bundle::load(global.rules.as_deref()).map_err(rules_error)?;
+    let lake = Lake::open(&data, clock.now()).await.map_err(failed)?;
+    let lake = Arc::new(if global.threads > 0 {
+        lake.with_threads(global.threads)
+    } else {
+        lake
+    });
+    let store = match &global.store {
+        Some(url) if opening != Opening::RulesOnly => url.clone(),
+        _ => super::commands::path_text(&data.join("state.sqlite"))?,
+    };
+    let alerts = Alerts::open(&store, clock.clone()).await.map_err(failed)?;
+
+    let source = Arc::new(LakeSource::new(lake.clone()));
+    let engine = Arc::new(Engine::new(source, bundle, Limits::default()).map_err(failed)?);
+    let ingest = Ingest::new(
+        lake.clone(),
+        clock.clone(),
+        Box::new(|request| {
+            Ok(Box::new(FilesConnector::new(
+                &request.dir,
+                request.mapping.as_deref(),
+            )?))
+        }),
+        Box::new(|batch| Ok(Box::new(PushConnector::new(batch.batch_id, batch.rows)))),
+    );
+    let ports = Ports {
+        sync: Arc::new(ingest),
+        collision: engine.clone(),
+        alerts: Arc::new(alerts.clone()),
+        query: engine.clone(),
+        graph: engine,
+        clock,
+    };
+    let options = Options {
+        threads: global.threads,
+        ..Options::default()
+    };
+    Ok(Wired {
+        ports,
+        options,
+        lake,
+        alerts,
+        _own_data: own_data,
+    })
+}
+
+impl Wired {
+    /// The API over these services.
+    pub fn gateway(&self) -> CliResult<Gateway> {
+        Gateway::new(self.ports.clone(), self.options.clone()).map_err(failed)
+    }
+
+    /// Lets go of files and connections.
+    pub async fn close(self) {
+        let Self {
+            ports, lake, alerts, ..
+        } = self;
+        drop(ports);
+        alerts.shut_down().await;
+        if let Some(lake) = Arc::into_inner(lake) {
+            lake.close().await;
+        }
+    }
+}
+
+/// What `lianjing rules lock` wrote.
+pub struct Pinned {
+    pub path: PathBuf,
+    pub rules: usize,
+}
+
+/// Pins the rules of a folder in its `rules.lock`. Refuses changed text under an old version.
+pub fn write_lock(dir: &Path) -> CliResult<Pinned> {
+    let bundle = Bundle::from_folder(dir).map_err(rules_error)?;
+    let pins = bundle
+        .rules
+        .values()
+        .map(|r| (r.spec.id.as_str(), r.spec.version, r.hash.as_str()));
+    let lock = bundle.lock.updated(pins).map_err(rules_error)?;
+    let path = dir.join("rules.lock");
+    std::fs::write(&path, lock.render())
+        .map_err(|e| CliError::failed(format!("cannot write {}: {e}", path.display())))?;
+    Ok(Pinned {
+        path,
+        rules: bundle.rules.len(),
+    })
+}
+
+/// Wrong rules are bad configuration.
+fn rules_error(error: CollisionError) -> CliError {
+    CliError::usage(Failure::from(error).message)
+}
+
+fn failed(error: impl std::error::Error + 'static) -> CliError {
+    CliError::failed(chain(&error))
+}
