@@ -35,7 +35,7 @@ class Api:
         method = self.pool.FindServiceByName(service).methods_by_name[name]
         return method, *(message_factory.GetMessageClass(t) for t in (method.input_type, method.output_type))
 
-    def call(self, service, name, timeout=30, **fields):
+    def call(self, service, name, /, timeout=30, **fields):
         method, request, response = self.method(service, name)
         make = self.channel.unary_stream if method.server_streaming else self.channel.unary_unary
         stub = make(f"/{service}/{name}", request_serializer=request.SerializeToString,

@@ -149,6 +149,29 @@ mod tests {
     }
 
     #[test]
+    fn no_command_takes_the_name_of_a_global_option() {
+        fn walk(command: &clap::Command, global: &[String]) {
+            for sub in command.get_subcommands() {
+                for arg in sub.get_arguments().filter(|a| !a.is_global_set()) {
+                    assert!(
+                        !global.contains(&arg.get_id().to_string()),
+                        "{} {}",
+                        sub.get_name(),
+                        arg.get_id()
+                    );
+                }
+                walk(sub, global);
+            }
+        }
+        let cli = Cli::command();
+        let global = cli
+            .get_arguments()
+            .filter(|a| a.is_global_set())
+            .map(|a| a.get_id().to_string());
+        walk(&cli, &global.collect::<Vec<_>>());
+    }
+
+    #[test]
     fn every_command_has_a_chinese_line() {
         for command in Cli::command()
             .get_subcommands()

@@ -19,7 +19,7 @@ pub type CliResult<T = Done> = Result<T, CliError>;
 /// A command that did not.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// 2: the same command will fail again.
+    /// 2: the request or the configuration is wrong, or names what is not there.
     #[error("{0}")]
     Usage(String),
     /// 1.
@@ -110,7 +110,7 @@ fn with_reason(message: &str, reason: &str) -> String {
 
 fn classify(code: Code, text: String) -> CliError {
     match code {
-        Code::InvalidArgument => CliError::Usage(text),
+        Code::InvalidArgument | Code::NotFound => CliError::Usage(text),
         _ => CliError::Failed(text),
     }
 }

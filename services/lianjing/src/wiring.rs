@@ -19,13 +19,14 @@ use tempfile::TempDir;
 
 use crate::cli::Global;
 use crate::outcome::{CliError, CliResult, chain};
+use crate::output::tell;
 
 /// What a command needs of the data directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {
     /// It is made when missing.
     Create,
-    /// It must be there.
+    /// It should be there: the user is told when it is not, and it is made.
     Existing,
     /// None: only rules are looked at, on a lake of their own.
     RulesOnly,
@@ -50,10 +51,11 @@ pub async fn open(global: &Global, opening: Opening) -> CliResult<Wired> {
             ))
         })?),
         Opening::Existing if !global.data.join("catalog.sqlite").exists() => {
-            return Err(CliError::usage(format!(
-                "there is no data in {}; run `lianjing sync --files DIR` first, or name another directory with --data",
+            tell(&format!(
+                "{} had no data and is made empty; `lianjing sync --files DIR` fills it, --data names another",
                 global.data.display()
-            )));
+            ));
+            None
         }
         Opening::Existing | Opening::Create => None,
     };

@@ -35,11 +35,31 @@ impl CaseKind {
 
 /// A key in `remove` or `evidence`: scalar, list in key order, or map.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[serde(try_from = "Value")]
 pub enum KeyText {
     Map(BTreeMap<String, String>),
     List(Vec<String>),
     One(String),
+}
+
+impl TryFrom<Value> for KeyText {
+    type Error = String;
+
+    fn try_from(value: Value) -> std::result::Result<Self, String> {
+        let scalar = |value: Value| match value {
+            Value::Null | Value::List(_) | Value::Map(_) => Err(format!("a key has no place for {value}")),
+            value => Ok(value.to_string()),
+        };
+        Ok(match value {
+            Value::Map(map) => {
+                KeyText::Map(map.into_iter().map(|(k, v)| Ok((k, scalar(v)?))).collect::<std::result::Result<_, String>>()?)
+            }
+            Value::List(items) => {
+                KeyText::List(items.into_iter().map(scalar).collect::<std::result::Result<_, String>>()?)
+            }
+            one => KeyText::One(scalar(one)?),
+        })
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

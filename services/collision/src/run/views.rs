@@ -169,8 +169,10 @@ async fn keep(
 ) -> Result<()> {
     let what = || format!("view {name}");
     let frame = DataFrame::new(context.state(), plan);
-    let schema = frame.schema().inner().clone();
+    let logical = frame.schema().inner().clone();
     let parts = frame.execute_stream_partitioned().await.map_err(CollisionError::engine(what()))?;
+    // The planner settles the types of a union's columns only after the logical plan was made.
+    let schema = nullable(&parts.first().map_or(logical, |rows| rows.schema()));
     let folder = match &limits.spill_dir {
         Some(dir) => TempDir::new_in(dir),
         None => TempDir::new(),
@@ -183,7 +185,11 @@ async fn keep(
     });
     let parts: Vec<Part> = futures::future::try_join_all(work).await.map_err(CollisionError::engine(what()))?;
     if parts.iter().all(|part| part.file.is_none()) {
-        let rows: Vec<Vec<RecordBatch>> = parts.into_iter().map(|part| part.rows).collect();
+        let rows: Vec<Vec<RecordBatch>> = parts
+            .into_iter()
+            .map(|part| part.rows.iter().map(|batch| conform(batch, &schema)).collect())
+            .collect::<std::result::Result<_, DataFusionError>>()
+            .map_err(CollisionError::engine(what()))?;
         let reservation = MemoryConsumer::new(what()).register(&context.runtime_env().memory_pool);
         reservation.grow(rows.iter().flatten().map(RecordBatch::get_array_memory_size).sum());
         opened.reserved.push(reservation);
@@ -200,6 +206,26 @@ async fn keep(
     }
     opened.kept.insert(name.to_owned());
     Ok(())
+}
+
+/// The schema with every column nullable: what a plan promises of nulls and what its operators emit may differ.
+fn nullable(schema: &SchemaRef) -> SchemaRef {
+    let fields: Vec<_> = schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
+    Arc::new(datafusion::arrow::datatypes::Schema::new(fields))
+}
+
+/// The batch under the view's schema; columns whose inner types differ in nullability are cast.
+fn conform(batch: &RecordBatch, schema: &SchemaRef) -> std::result::Result<RecordBatch, DataFusionError> {
+    let columns = batch
+        .columns()
+        .iter()
+        .zip(schema.fields())
+        .map(|(column, field)| match column.data_type() == field.data_type() {
+            true => Ok(column.clone()),
+            false => Ok(datafusion::arrow::compute::cast(column, field.data_type())?),
+        })
+        .collect::<std::result::Result<Vec<_>, DataFusionError>>()?;
+    Ok(RecordBatch::try_new(schema.clone(), columns)?)
 }
 
 /// One partition of a kept view: its rows, or those not yet in its file.

@@ -68,7 +68,8 @@ pub async fn demo(args: &DemoArgs, mut global: Global, output: &mut Output) -> C
 
     let connection = Connection::open(&global, Opening::Create).await?;
     let shown = collide(&files, global.threads, &connection, output).await;
-    if let (Ok(_), false, Some(wired)) = (&shown, args.no_serve, connection.wired()) {
+    let serves = !args.no_serve && matches!(shown, Ok(_) | Err(CliError::Told));
+    if let (true, Some(wired)) = (serves, connection.wired()) {
         output.flush()?;
         step(output, "启动服务", "serving");
         hints(&args.listen, output);
@@ -97,12 +98,19 @@ async fn collide(
     step(output, "运行规则", "running the rules");
     let as_of = Some(as_of(files)?);
     let wanted = run::RunArgs {
-        rules: Vec::new(),
+        rule_ids: Vec::new(),
         as_of,
         snapshot: None,
         params: Vec::new(),
     };
-    let ran = run::run(&wanted, threads, connection, output).await?;
+    let ran = match run::run(&wanted, threads, connection, output).await {
+        // One failed rule hides nothing of what the others found.
+        Err(CliError::Failed(text)) => {
+            tell(&text);
+            Err(CliError::Told)
+        }
+        ran => ran,
+    };
 
     step(output, "预警", "alerts");
     let (found, total) = alerts::first("", ALERTS_SHOWN, pb::AlertView::Full, connection).await?;
@@ -123,7 +131,7 @@ async fn collide(
             )
         }
     });
-    match (synced, ran) {
+    match (synced, ran?) {
         (Done::Fully, Done::Fully) => Ok(Done::Fully),
         _ => Ok(Done::Partly),
     }

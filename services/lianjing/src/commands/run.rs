@@ -18,7 +18,7 @@ use crate::output::{Column, Output, column, tell};
 pub struct RunArgs {
     /// Run this rule only; may be repeated / 只运行指定规则
     #[arg(long = "rule", value_name = "ID")]
-    pub rules: Vec<String>,
+    pub rule_ids: Vec<String>,
     /// The date to take for today, YYYY-MM-DD / 基准日
     #[arg(long, value_name = "DATE")]
     pub as_of: Option<String>,
@@ -86,7 +86,7 @@ pub async fn run(args: &RunArgs, threads: usize, connection: &Connection, output
             .insert(p.name.clone(), p.value.clone());
     }
     let request = pb::RunRulesRequest {
-        rule_ids: args.rules.clone(),
+        rule_ids: args.rule_ids.clone(),
         as_of: args.as_of.clone().unwrap_or_default(),
         snapshot: args.snapshot,
         threads: u32::try_from(threads).unwrap_or(u32::MAX),
