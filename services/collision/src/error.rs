@@ -18,14 +18,21 @@ pub enum CollisionError {
     #[error("there is no rule {0}; `lianjing rules list` shows all")]
     NoSuchRule(String),
     #[error("rule {rule} has no parameter {name}; it has: {known}")]
-    NoSuchParameter { rule: String, name: String, known: String },
+    NoSuchParameter {
+        rule: String,
+        name: String,
+        known: String,
+    },
     #[error("parameter {name}: {problem}")]
     BadParameter { name: String, problem: String },
     #[error("this is not one read-only query: {0}")]
     NotAQuery(String),
     /// The engine refused or failed a query. `what` names the rule, view or question.
     #[error("{what}: {}", engine_message(.source))]
-    Engine { what: String, source: Box<DataFusionError> },
+    Engine {
+        what: String,
+        source: Box<DataFusionError>,
+    },
     #[error("{what} ran longer than {seconds} s and was stopped; narrow it or raise its limits.timeout")]
     TimedOut { what: String, seconds: u64 },
     #[error("{what} stopped unexpectedly: {detail}")]
@@ -43,14 +50,21 @@ pub enum CollisionError {
 /// The engine's words on one line, without the wrappers it adds and the back trace it may carry.
 fn engine_message(error: &DataFusionError) -> String {
     let text = error.find_root().strip_backtrace();
-    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 impl CollisionError {
     /// Wraps an engine error with what was being done.
     pub fn engine(what: impl Into<String>) -> impl FnOnce(DataFusionError) -> Self {
         let what = what.into();
-        move |source| Self::Engine { what, source: Box::new(source) }
+        move |source| Self::Engine {
+            what,
+            source: Box::new(source),
+        }
     }
 
     /// Whether the engine ran out of its memory share.

@@ -18,25 +18,48 @@ pub fn all() -> Vec<ScalarUDF> {
         text("norm_mac", |t| matching::identifier::norm_mac(t)),
         text("norm_phone", |t| matching::identifier::norm_phone(t)),
         text("norm_account", |t| matching::identifier::norm_account(t)),
-        text("name_key", |t| Some(matching::strict_key(t)).filter(|k| !k.is_empty())),
+        text("name_key", |t| {
+            Some(matching::strict_key(t)).filter(|k| !k.is_empty())
+        }),
         test("is_uscc", |t| Uscc::parse(t).is_ok()),
         test("is_id_number", |t| IdNumber::parse(t).is_ok()),
-        function("local_date", micros(), DataType::Date32, local_date),
+        function("local_date", timestamps(), DataType::Date32, local_date),
     ]
 }
 
 type Compute = fn(&ArrayRef) -> Result<ArrayRef>;
 
-fn micros() -> TypeSignature {
-    TypeSignature::Exact(vec![DataType::Timestamp(TimeUnit::Microsecond, None)])
+fn timestamps() -> TypeSignature {
+    let units = [
+        TimeUnit::Microsecond,
+        TimeUnit::Nanosecond,
+        TimeUnit::Millisecond,
+        TimeUnit::Second,
+    ];
+    TypeSignature::OneOf(
+        units
+            .into_iter()
+            .map(|unit| TypeSignature::Exact(vec![DataType::Timestamp(unit, None)]))
+            .collect(),
+    )
 }
 
 fn text(name: &'static str, f: fn(&str) -> Option<String>) -> ScalarUDF {
-    udf(name, TypeSignature::Exact(vec![DataType::Utf8View]), DataType::Utf8View, Work::Text(f))
+    udf(
+        name,
+        TypeSignature::Exact(vec![DataType::Utf8View]),
+        DataType::Utf8View,
+        Work::Text(f),
+    )
 }
 
 fn test(name: &'static str, f: fn(&str) -> bool) -> ScalarUDF {
-    udf(name, TypeSignature::Exact(vec![DataType::Utf8View]), DataType::Boolean, Work::Test(f))
+    udf(
+        name,
+        TypeSignature::Exact(vec![DataType::Utf8View]),
+        DataType::Boolean,
+        Work::Test(f),
+    )
 }
 
 fn function(name: &'static str, takes: TypeSignature, gives: DataType, f: Compute) -> ScalarUDF {
@@ -44,15 +67,22 @@ fn function(name: &'static str, takes: TypeSignature, gives: DataType, f: Comput
 }
 
 fn udf(name: &'static str, takes: TypeSignature, gives: DataType, work: Work) -> ScalarUDF {
-    ScalarUDF::from(Function { name, signature: Signature::new(takes, Volatility::Immutable), gives, work })
+    ScalarUDF::from(Function {
+        name,
+        signature: Signature::new(takes, Volatility::Immutable),
+        gives,
+        work,
+    })
 }
 
-/// UTC microseconds to the civil date in China (UTC+8, no daylight saving since 1991).
+/// A UTC timestamp to the civil date in China (UTC+8, no daylight saving since 1991).
 fn local_date(times: &ArrayRef) -> Result<ArrayRef> {
     const DAY: i64 = 86_400_000_000;
     const AHEAD: i64 = 8 * 3_600_000_000;
-    let days: Date32Array =
-        times.as_primitive::<TimestampMicrosecondType>().unary(|t| ((t + AHEAD).div_euclid(DAY)) as i32);
+    let micros = cast(times, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
+    let days: Date32Array = micros
+        .as_primitive::<TimestampMicrosecondType>()
+        .unary(|t| ((t + AHEAD).div_euclid(DAY)) as i32);
     Ok(Arc::new(days))
 }
 
@@ -106,11 +136,23 @@ impl ScalarUDFImpl for Function {
             Work::Array(f) => f(&array)?,
             Work::Text(f) => {
                 let texts = texts(&array)?;
-                Arc::new(texts.as_string_view().iter().map(|t| t.and_then(f)).collect::<StringViewArray>())
+                Arc::new(
+                    texts
+                        .as_string_view()
+                        .iter()
+                        .map(|t| t.and_then(f))
+                        .collect::<StringViewArray>(),
+                )
             }
             Work::Test(f) => {
                 let texts = texts(&array)?;
-                Arc::new(texts.as_string_view().iter().map(|t| t.map(f)).collect::<BooleanArray>())
+                Arc::new(
+                    texts
+                        .as_string_view()
+                        .iter()
+                        .map(|t| t.map(f))
+                        .collect::<BooleanArray>(),
+                )
             }
         };
         debug_assert_eq!(out.len(), array.len());

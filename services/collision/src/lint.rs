@@ -20,16 +20,21 @@ use crate::run::{rule, views};
 use crate::session::{self, Limits, SessionOptions};
 use crate::values::has_float;
 
-/// Datasets that graph functions read; a rule that uses one may declare them.
-const GRAPH_DATASETS: [&str; 5] = ["staff", "suppliers", "relations", "declarations", "hospitals"];
-
 /// All problems, each with its place, in the order of places. Empty when all is well.
 pub async fn lint(runtime: &Arc<RuntimeEnv>, bundle: &Bundle) -> Result<Vec<String>> {
     let snapshot: Arc<dyn Snapshot> = Arc::new(MemorySnapshot::new("lint", &[])?);
-    let options = SessionOptions { threads: 1, hash_join: true, for_questions: false };
-    let context = session::open(runtime.clone(), &snapshot, options).await?;
+    let options = SessionOptions {
+        threads: 1,
+        ..SessionOptions::default()
+    };
+    let context = session::open(runtime.clone(), &snapshot, options, None).await?;
     graphs::register(&context, &snapshot).await?;
-    let queries: Vec<_> = bundle.rules.values().map(|r| &r.query).chain(bundle.views.values().map(|v| &v.query)).collect();
+    let queries: Vec<_> = bundle
+        .rules
+        .values()
+        .map(|r| &r.query)
+        .chain(bundle.views.values().map(|v| &v.query))
+        .collect();
     let as_of = NaiveDate::default();
     let opened = views::open(&context, bundle, &queries, as_of, &Limits::default()).await?;
 
@@ -42,7 +47,11 @@ pub async fn lint(runtime: &Arc<RuntimeEnv>, bundle: &Bundle) -> Result<Vec<Stri
         if blank(&view.spec.title) {
             say("title needs a text in both languages".into());
         }
-        if !bundle.rules.values().any(|r| bundle.views_under(&r.query).contains(name)) {
+        if !bundle
+            .rules
+            .values()
+            .any(|r| bundle.views_under(&r.query).contains(name))
+        {
             say(format!("no rule reads the view {name}"));
         }
         if domain::dataset(name).is_some() || name == "parties" {
@@ -58,11 +67,18 @@ pub async fn lint(runtime: &Arc<RuntimeEnv>, bundle: &Bundle) -> Result<Vec<Stri
         if bundle.locked_places.contains(&rule.place) {
             found.extend(bundle.lock.problem(&rule.spec.id, rule.spec.version, &rule.hash));
         }
-        let broken_view = bundle.views_under(&rule.query).into_iter().find(|v| opened.failed.contains_key(v));
+        let broken_view = bundle
+            .views_under(&rule.query)
+            .into_iter()
+            .find(|v| opened.failed.contains_key(v));
         if broken_view.is_none() {
             found.extend(planned(&context, rule, as_of).await);
         }
-        problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", rule.place)));
+        problems.extend(
+            found
+                .into_iter()
+                .map(|problem| format!("{}: {problem}", rule.place)),
+        );
     }
     for id in bundle.lock.0.keys().filter(|id| !bundle.rules.contains_key(*id)) {
         problems.push(format!("rules.lock: there is no rule {id}; run `rules lock`"));
@@ -87,18 +103,35 @@ fn front_matter(spec: &RuleSpec) -> Vec<String> {
             problems.push(problem);
         }
     };
-    need(!spec.legal_basis.is_empty(), "legal_basis is empty; name the law and article".into());
-    need(!spec.lawful_explanations.is_empty(), "lawful_explanations is empty; say what to look for first".into());
+    need(
+        !spec.legal_basis.is_empty(),
+        "legal_basis is empty; name the law and article".into(),
+    );
+    need(
+        !spec.lawful_explanations.is_empty(),
+        "lawful_explanations is empty; say what to look for first".into(),
+    );
     need(!spec.identity.is_empty(), "identity is empty".into());
     need(!spec.subject.is_empty(), "subject is empty".into());
     need(!spec.evidence.is_empty(), "evidence is empty".into());
     need(!spec.inputs.is_empty(), "inputs is empty".into());
     need(spec.limits.max_hits > 0, "limits.max_hits must be above 0".into());
     for column in spec.identity.iter().filter(|c| c.ends_with("party_id")) {
-        need(false, format!("identity names {column}; party ids change, use the <slot>_key"));
+        need(
+            false,
+            format!("identity names {column}; party ids change, use the <slot>_key"),
+        );
     }
-    let mut texts = vec![("title", &spec.title), ("why", &spec.why), ("message", &spec.message)];
-    texts.extend(spec.lawful_explanations.iter().map(|t| ("lawful_explanations", t)));
+    let mut texts = vec![
+        ("title", &spec.title),
+        ("why", &spec.why),
+        ("message", &spec.message),
+    ];
+    texts.extend(
+        spec.lawful_explanations
+            .iter()
+            .map(|t| ("lawful_explanations", t)),
+    );
     texts.extend(spec.known_gaps.iter().map(|t| ("known_gaps", t)));
     for (key, text) in texts {
         need(!blank(text), format!("{key} needs a text in both languages"));
@@ -107,26 +140,45 @@ fn front_matter(spec: &RuleSpec) -> Vec<String> {
         let named = !basis.law.trim().is_empty() && !basis.article.trim().is_empty();
         need(named, "legal_basis needs a law and an article".into());
         let ordered = basis.effective_to.is_none_or(|to| basis.effective_from < to);
-        need(ordered, format!("legal_basis {}: effective_to is not after effective_from", basis.law));
+        need(
+            ordered,
+            format!(
+                "legal_basis {}: effective_to is not after effective_from",
+                basis.law
+            ),
+        );
     }
     let mut inputs = BTreeSet::new();
     for input in &spec.inputs {
-        need(inputs.insert(&input.dataset), format!("inputs names {} twice", input.dataset));
+        need(
+            inputs.insert(&input.dataset),
+            format!("inputs names {} twice", input.dataset),
+        );
         match domain::dataset(&input.dataset) {
             None => need(false, format!("inputs: there is no dataset {}", input.dataset)),
             Some(dataset) => {
                 for column in input.required.iter().filter(|c| dataset.column(c).is_none()) {
-                    need(false, format!("inputs.{}: there is no column {column}", input.dataset));
+                    need(
+                        false,
+                        format!("inputs.{}: there is no column {column}", input.dataset),
+                    );
                 }
             }
         }
     }
     for evidence in &spec.evidence {
         match domain::dataset(&evidence.dataset) {
-            None => need(false, format!("evidence: there is no dataset {}", evidence.dataset)),
+            None => need(
+                false,
+                format!("evidence: there is no dataset {}", evidence.dataset),
+            ),
             Some(dataset) => need(
                 dataset.key == evidence.key,
-                format!("evidence of {0}: the key of {0} is [{1}]", evidence.dataset, dataset.key.join(", ")),
+                format!(
+                    "evidence of {0}: the key of {0} is [{1}]",
+                    evidence.dataset,
+                    dataset.key.join(", ")
+                ),
             ),
         }
         need(
@@ -143,18 +195,34 @@ fn reads(bundle: &Bundle, rule: &LoadedRule) -> Vec<String> {
     let (tables, functions) = bundle.reads(&rule.query);
     let over_graph = functions.iter().any(|f| graphs::FUNCTIONS.contains(&f.as_str()));
     let declared: BTreeSet<&str> = rule.spec.inputs.iter().map(|i| i.dataset.as_str()).collect();
-    for table in tables.iter().filter(|t| domain::dataset(t).is_some() && !declared.contains(t.as_str())) {
+    for table in tables
+        .iter()
+        .filter(|t| domain::dataset(t).is_some() && !declared.contains(t.as_str()))
+    {
         problems.push(format!("the SQL reads {table}, which inputs does not declare"));
     }
     for input in declared.iter().filter(|d| !tables.contains(**d)) {
-        if !(over_graph && GRAPH_DATASETS.contains(input)) {
+        if !(over_graph && graphs::DATASETS.contains(input)) {
             problems.push(format!("inputs declares {input}, which the SQL does not read"));
         }
     }
-    let used: BTreeSet<&str> = rule.query.params.iter().map(String::as_str).filter(|p| *p != "as_of").collect();
+    let used: BTreeSet<&str> = rule
+        .query
+        .params
+        .iter()
+        .map(String::as_str)
+        .filter(|p| *p != "as_of")
+        .collect();
     let given: BTreeSet<&str> = rule.spec.params.keys().map(String::as_str).collect();
-    problems.extend(used.difference(&given).map(|p| format!("the SQL uses ${p}, which params does not declare")));
-    problems.extend(given.difference(&used).map(|p| format!("params declares {p}, which the SQL does not use")));
+    problems.extend(
+        used.difference(&given)
+            .map(|p| format!("the SQL uses ${p}, which params does not declare")),
+    );
+    problems.extend(
+        given
+            .difference(&used)
+            .map(|p| format!("params declares {p}, which the SQL does not use")),
+    );
     if given.contains("as_of") {
         problems.push("params declares as_of, which is always there".into());
     }
@@ -163,7 +231,9 @@ fn reads(bundle: &Bundle, rule: &LoadedRule) -> Vec<String> {
 
 /// The test file: readable, and with a case of each kind.
 fn cases(rule: &LoadedRule) -> Vec<String> {
-    let Some((place, text)) = &rule.cases else { return vec!["there is no test file beside it".into()] };
+    let Some((place, text)) = &rule.cases else {
+        return vec!["there is no test file beside it".into()];
+    };
     match CaseFile::parse(place, text) {
         Err(error) => vec![error.to_string()],
         Ok(file) => CaseKind::ALL
@@ -187,7 +257,9 @@ async fn planned(context: &SessionContext, rule: &LoadedRule, as_of: NaiveDate) 
     };
     let mut problems = Vec::new();
     if let Some(column) = float_inside(frame.logical_plan()) {
-        problems.push(format!("{column} is computed as a binary float; cast its parts to decimals"));
+        problems.push(format!(
+            "{column} is computed as a binary float; cast its parts to decimals"
+        ));
     }
     for spec in &rule.spec.evidence {
         if let Ok(field) = frame.schema().inner().field_with_name(&spec.column)
@@ -197,7 +269,14 @@ async fn planned(context: &SessionContext, rule: &LoadedRule, as_of: NaiveDate) 
         }
     }
     if let Err(error) = frame.create_physical_plan().await {
-        problems.push(error.strip_backtrace().lines().next().unwrap_or_default().to_owned());
+        problems.push(
+            error
+                .strip_backtrace()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        );
     }
     problems
 }
@@ -206,8 +285,17 @@ async fn planned(context: &SessionContext, rule: &LoadedRule, as_of: NaiveDate) 
 fn float_inside(plan: &LogicalPlan) -> Option<String> {
     let mut found = None;
     let visited = plan.apply_with_subqueries(|node| {
-        found = node.schema().fields().iter().find(|f| has_float(f.data_type())).map(|f| f.name().clone());
-        Ok(if found.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        found = node
+            .schema()
+            .fields()
+            .iter()
+            .find(|f| has_float(f.data_type()))
+            .map(|f| f.name().clone());
+        Ok(if found.is_some() {
+            TreeNodeRecursion::Stop
+        } else {
+            TreeNodeRecursion::Continue
+        })
     });
     visited.ok().and(found)
 }
@@ -219,7 +307,10 @@ fn holds_keys(spec: &EvidenceSpec, ty: &DataType) -> std::result::Result<(), Str
             holds_keys(spec, item.data_type())
         }
         DataType::Struct(fields) => match spec.key.iter().find(|k| !fields.iter().any(|f| f.name() == *k)) {
-            Some(key) => Err(format!("evidence of {}: the struct in {} has no {key}", spec.dataset, spec.column)),
+            Some(key) => Err(format!(
+                "evidence of {}: the struct in {} has no {key}",
+                spec.dataset, spec.column
+            )),
             None => Ok(()),
         },
         _ if spec.key.len() == 1 => Ok(()),

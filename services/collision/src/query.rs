@@ -32,20 +32,36 @@ pub async fn answer(
 ) -> Result<BoxStream<'static, Result<QueryItem>>> {
     let query = Query::parse(sql, true).map_err(CollisionError::NotAQuery)?;
     if let Some(name) = query.params.iter().find(|p| *p != "as_of") {
-        return Err(CollisionError::NotAQuery(format!("it uses ${name}; only $as_of is known here")));
+        return Err(CollisionError::NotAQuery(format!(
+            "it uses ${name}; only $as_of is known here"
+        )));
     }
-    let options = SessionOptions { threads: 0, hash_join: true, for_questions: true };
-    let context = session::open(runtime, snapshot, options).await?;
-    if bundle.reads(&query).1.iter().any(|f| graphs::FUNCTIONS.contains(&f.as_str())) {
+    let options = SessionOptions {
+        for_questions: true,
+        ..SessionOptions::default()
+    };
+    let context = session::open(runtime, snapshot, options, None).await?;
+    if bundle
+        .reads(&query)
+        .1
+        .iter()
+        .any(|f| graphs::FUNCTIONS.contains(&f.as_str()))
+    {
         graphs::register(&context, snapshot).await?;
     }
     let as_of = snapshot.taken_on();
     let opened = views::open(&context, bundle, &[&query], as_of, limits).await?;
     if let Some((view, problem)) = opened.failed.first_key_value() {
-        return Err(CollisionError::NotAQuery(format!("it reads the view {view}, which is broken: {problem}")));
+        return Err(CollisionError::NotAQuery(format!(
+            "it reads the view {view}, which is broken: {problem}"
+        )));
     }
     let statement = query.bind(&params::literals(&Default::default(), as_of)?)?;
-    let plan = context.state().statement_to_plan(statement).await.map_err(CollisionError::engine(WHAT))?;
+    let plan = context
+        .state()
+        .statement_to_plan(statement)
+        .await
+        .map_err(CollisionError::engine(WHAT))?;
     let limit = usize::try_from(rows_max).unwrap_or(usize::MAX);
     let rows = DataFrame::new(context.state(), plan)
         .limit(0, Some(limit.saturating_add(1)))
@@ -56,42 +72,55 @@ pub async fn answer(
     Ok(items(rows, rows_max).boxed())
 }
 
-fn items(rows: SendableRecordBatchStream, rows_max: u64) -> impl futures::Stream<Item = Result<QueryItem>> + Send {
-    let columns = rows.schema().fields().iter().map(|f| (f.name().clone(), f.data_type().to_string())).collect();
+fn items(
+    rows: SendableRecordBatchStream,
+    rows_max: u64,
+) -> impl futures::Stream<Item = Result<QueryItem>> + Send {
+    let columns = rows
+        .schema()
+        .fields()
+        .iter()
+        .map(|f| (f.name().clone(), f.data_type().to_string()))
+        .collect();
     let head = futures::stream::iter([Ok(QueryItem::Columns(columns))]);
-    let body = futures::stream::try_unfold((rows, rows_max, false), move |(mut rows, left, ended)| async move {
-        if ended {
-            return Ok(None);
-        }
-        let Some(batch) = rows.next().await else { return Ok(None) };
-        let batch = batch.map_err(CollisionError::engine(WHAT))?;
-        let take = batch.num_rows().min(usize::try_from(left).unwrap_or(usize::MAX));
-        if take == 0 && batch.num_rows() > 0 {
-            return Ok(Some((QueryItem::Truncated { limit: rows_max }, (rows, 0, true))));
-        }
-        let mut values = Vec::with_capacity(take);
-        for n in 0..take {
-            let row: Vec<Value> = batch
-                .columns()
-                .iter()
-                .map(|c| value_at(c.as_ref(), n))
-                .collect::<std::result::Result<_, _>>()
-                .map_err(CollisionError::engine(WHAT))?;
-            values.push(row);
-        }
-        // What is beyond the limit in this batch is read again as a batch of its own, to say so.
-        let cut = take < batch.num_rows();
-        let next: SendableRecordBatchStream = if cut {
-            let rest = batch.slice(take, batch.num_rows() - take);
-            let schema = batch.schema();
-            Box::pin(datafusion::physical_plan::stream::RecordBatchStreamAdapter::new(
-                schema,
-                futures::stream::iter([Ok(rest)]),
-            ))
-        } else {
-            rows
-        };
-        Ok(Some((QueryItem::Rows(values), (next, left - take as u64, false))))
-    });
+    let body = futures::stream::try_unfold(
+        (rows, rows_max, false),
+        move |(mut rows, left, ended)| async move {
+            if ended {
+                return Ok(None);
+            }
+            let Some(batch) = rows.next().await else {
+                return Ok(None);
+            };
+            let batch = batch.map_err(CollisionError::engine(WHAT))?;
+            let take = batch.num_rows().min(usize::try_from(left).unwrap_or(usize::MAX));
+            if take == 0 && batch.num_rows() > 0 {
+                return Ok(Some((QueryItem::Truncated { limit: rows_max }, (rows, 0, true))));
+            }
+            let mut values = Vec::with_capacity(take);
+            for n in 0..take {
+                let row: Vec<Value> = batch
+                    .columns()
+                    .iter()
+                    .map(|c| value_at(c.as_ref(), n))
+                    .collect::<std::result::Result<_, _>>()
+                    .map_err(CollisionError::engine(WHAT))?;
+                values.push(row);
+            }
+            // What is beyond the limit in this batch is read again as a batch of its own, to say so.
+            let cut = take < batch.num_rows();
+            let next: SendableRecordBatchStream = if cut {
+                let rest = batch.slice(take, batch.num_rows() - take);
+                let schema = batch.schema();
+                Box::pin(datafusion::physical_plan::stream::RecordBatchStreamAdapter::new(
+                    schema,
+                    futures::stream::iter([Ok(rest)]),
+                ))
+            } else {
+                rows
+            };
+            Ok(Some((QueryItem::Rows(values), (next, left - take as u64, false))))
+        },
+    );
     head.chain(body)
 }

@@ -1,5 +1,6 @@
 //! A bounded DataFusion session over one snapshot, with the tables and functions of `docs/ARCHITECTURE.md`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +57,9 @@ impl Limits {
         if let Some(dir) = &self.spill_dir {
             builder = builder.with_temp_file_path(dir);
         }
-        builder.build_arc().map_err(CollisionError::engine("engine memory and spill folder"))
+        builder
+            .build_arc()
+            .map_err(CollisionError::engine("engine memory and spill folder"))
     }
 }
 
@@ -67,15 +70,29 @@ pub struct SessionOptions {
     pub threads: usize,
     /// Off: joins by sorting, which can spill.
     pub hash_join: bool,
+    /// Parquet columns that no filter needs are decoded for the rows that pass only: right where few do.
+    pub late_columns: bool,
     /// `information_schema` and bookkeeping tables are there.
     pub for_questions: bool,
 }
 
-/// Opens a session that sees all datasets of the snapshot.
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            threads: 0,
+            hash_join: true,
+            late_columns: false,
+            for_questions: false,
+        }
+    }
+}
+
+/// Opens a session that sees the datasets of the snapshot: those in `only`, or all.
 pub async fn open(
     runtime: Arc<RuntimeEnv>,
     snapshot: &Arc<dyn Snapshot>,
     options: SessionOptions,
+    only: Option<&BTreeSet<String>>,
 ) -> Result<SessionContext> {
     let threads = match options.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -88,6 +105,8 @@ pub async fn open(
     let settings = config.options_mut();
     settings.sql_parser.parse_float_as_decimal = true;
     settings.optimizer.prefer_hash_join = options.hash_join;
+    // Rows are picked by a few columns before the others are decoded.
+    settings.execution.parquet.pushdown_filters = options.late_columns;
     let context = SessionContext::new_with_config_rt(config, runtime);
     for function in functions::all() {
         context.register_udf(function);
@@ -95,8 +114,14 @@ pub async fn open(
     let lookup = snapshot.parties().await?;
     let ids = parties::lookup_function(lookup.clone(), false);
     let keys = parties::lookup_function(lookup, true);
-    for dataset in domain::catalogue() {
-        let stored = snapshot.dataset(&dataset.name).await?.unwrap_or_else(|| tables::empty(dataset));
+    for dataset in domain::catalogue()
+        .iter()
+        .filter(|d| only.is_none_or(|names| names.contains(&d.name)))
+    {
+        let stored = snapshot
+            .dataset(&dataset.name)
+            .await?
+            .unwrap_or_else(|| tables::empty(dataset));
         let visible = tables::visible(dataset, stored, &ids, &keys)?;
         register(&context, &dataset.name, visible)?;
     }
@@ -114,7 +139,11 @@ pub fn register(
     name: &str,
     table: Arc<dyn datafusion::catalog::TableProvider>,
 ) -> Result<()> {
-    context.deregister_table(name).map_err(CollisionError::engine(format!("table {name}")))?;
-    context.register_table(name, table).map_err(CollisionError::engine(format!("table {name}")))?;
+    context
+        .deregister_table(name)
+        .map_err(CollisionError::engine(format!("table {name}")))?;
+    context
+        .register_table(name, table)
+        .map_err(CollisionError::engine(format!("table {name}")))?;
     Ok(())
 }

@@ -18,7 +18,10 @@ pub fn value_at(array: &dyn Array, row: usize) -> Result<Value> {
         return Ok(Value::Null);
     }
     let list = |items: std::sync::Arc<dyn Array>| {
-        (0..items.len()).map(|n| value_at(items.as_ref(), n)).collect::<Result<Vec<_>>>().map(Value::List)
+        (0..items.len())
+            .map(|n| value_at(items.as_ref(), n))
+            .collect::<Result<Vec<_>>>()
+            .map(Value::List)
     };
     Ok(match array.data_type() {
         DataType::Null => Value::Null,
@@ -37,19 +40,27 @@ pub fn value_at(array: &dyn Array, row: usize) -> Result<Value> {
         DataType::Utf8 => Value::text(array.as_string::<i32>().value(row)),
         DataType::LargeUtf8 => Value::text(array.as_string::<i64>().value(row)),
         DataType::Utf8View => Value::text(array.as_string_view().value(row)),
-        DataType::Decimal128(_, _) => Value::Text(array.as_primitive::<Decimal128Type>().value_as_string(row)),
+        DataType::Decimal128(_, _) => {
+            Value::Text(array.as_primitive::<Decimal128Type>().value_as_string(row))
+        }
         DataType::Date32 => match array.as_primitive::<Date32Type>().value_as_date(row) {
             Some(date) => Value::Text(date.to_string()),
             None => return Err(out_of_range("date")),
         },
         DataType::Timestamp(TimeUnit::Microsecond, None) => {
-            match array.as_primitive::<TimestampMicrosecondType>().value_as_datetime(row) {
+            match array
+                .as_primitive::<TimestampMicrosecondType>()
+                .value_as_datetime(row)
+            {
                 Some(time) => Value::Text(time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()),
                 None => return Err(out_of_range("timestamp")),
             }
         }
         DataType::Timestamp(_, _) => {
-            let micros = cast(&array.slice(row, 1), &DataType::Timestamp(TimeUnit::Microsecond, None))?;
+            let micros = cast(
+                &array.slice(row, 1),
+                &DataType::Timestamp(TimeUnit::Microsecond, None),
+            )?;
             value_at(micros.as_ref(), 0)?
         }
         DataType::Dictionary(_, values) => value_at(cast(&array.slice(row, 1), values)?.as_ref(), 0)?,
@@ -65,7 +76,11 @@ pub fn value_at(array: &dyn Array, row: usize) -> Result<Value> {
                 .collect::<Result<BTreeMap<_, _>>>()?;
             Value::Map(map)
         }
-        _ => Value::Text(ArrayFormatter::try_new(array, &FormatOptions::default())?.value(row).try_to_string()?),
+        _ => Value::Text(
+            ArrayFormatter::try_new(array, &FormatOptions::default())?
+                .value(row)
+                .try_to_string()?,
+        ),
     })
 }
 
@@ -76,7 +91,9 @@ fn out_of_range(what: &str) -> DataFusionError {
 /// Whether a type is, or holds, a binary float.
 pub fn has_float(ty: &DataType) -> bool {
     match ty {
-        DataType::List(f) | DataType::LargeList(f) | DataType::FixedSizeList(f, _) => has_float(f.data_type()),
+        DataType::List(f) | DataType::LargeList(f) | DataType::FixedSizeList(f, _) => {
+            has_float(f.data_type())
+        }
         DataType::Struct(fields) => fields.iter().any(|f| has_float(f.data_type())),
         ty => ty.is_floating(),
     }

@@ -11,7 +11,11 @@ pub fn differences(expected: &[Expected], hits: &[Hit]) -> Vec<String> {
     let mut problems = Vec::new();
     let mut free: Vec<usize> = (0..hits.len()).collect();
     for want in expected {
-        let fits: Vec<usize> = free.iter().copied().filter(|n| identity_fits(want, &hits[*n])).collect();
+        let fits: Vec<usize> = free
+            .iter()
+            .copied()
+            .filter(|n| identity_fits(want, &hits[*n]))
+            .collect();
         match fits[..] {
             [] => problems.push(format!("no alert {}", identity(want))),
             [n] => {
@@ -22,16 +26,26 @@ pub fn differences(expected: &[Expected], hits: &[Hit]) -> Vec<String> {
                 "{} fits {} alerts; name more of the identity: {}",
                 identity(want),
                 fits.len(),
-                fits.iter().map(|n| describe(&hits[*n])).collect::<Vec<_>>().join("; ")
+                fits.iter()
+                    .map(|n| describe(&hits[*n]))
+                    .collect::<Vec<_>>()
+                    .join("; ")
             )),
         }
     }
-    problems.extend(free.into_iter().map(|n| format!("unexpected alert {}", describe(&hits[n]))));
+    problems.extend(
+        free.into_iter()
+            .map(|n| format!("unexpected alert {}", describe(&hits[n]))),
+    );
     problems
 }
 
 fn identity_fits(want: &Expected, hit: &Hit) -> bool {
-    want.identity.iter().all(|(k, v)| hit.identity.iter().any(|(name, value)| name == k && value.to_string() == *v))
+    want.identity.iter().all(|(k, v)| {
+        hit.identity
+            .iter()
+            .any(|(name, value)| name == k && value.to_string() == *v)
+    })
 }
 
 fn identity(want: &Expected) -> String {
@@ -50,7 +64,10 @@ fn in_detail(want: &Expected, hit: &Hit) -> Vec<String> {
     for (role, text) in &want.subject {
         let has = hit.subject.get(role).map(ToString::to_string);
         if has.as_deref() != Some(text) {
-            problems.push(format!("{who}: subject.{role} is {}, not {text}", has.unwrap_or("absent".into())));
+            problems.push(format!(
+                "{who}: subject.{role} is {}, not {text}",
+                has.unwrap_or("absent".into())
+            ));
         }
     }
     if let Some(amount) = &want.amount_at_risk
@@ -61,7 +78,10 @@ fn in_detail(want: &Expected, hit: &Hit) -> Vec<String> {
     }
     for text in &want.message {
         if !hit.message.zh.contains(text) && !hit.message.en.contains(text) {
-            problems.push(format!("{who}: neither message has {text:?} (zh: {:?})", hit.message.zh));
+            problems.push(format!(
+                "{who}: neither message has {text:?} (zh: {:?})",
+                hit.message.zh
+            ));
         }
     }
     for (dataset, keys) in &want.evidence {
@@ -72,18 +92,29 @@ fn in_detail(want: &Expected, hit: &Hit) -> Vec<String> {
             .map(|row| key_in_order(dataset, row))
             .collect();
         if has != *keys {
-            problems.push(format!("{who}: evidence of {dataset} is {}, not {}", list(&has), list(keys)));
+            problems.push(format!(
+                "{who}: evidence of {dataset} is {}, not {}",
+                list(&has),
+                list(keys)
+            ));
         }
     }
     if !hit.evidence_missing.is_empty() {
-        problems.push(format!("{who}: evidence rows not found: {}", hit.evidence_missing.join(", ")));
+        problems.push(format!(
+            "{who}: evidence rows not found: {}",
+            hit.evidence_missing.join(", ")
+        ));
     }
     problems
 }
 
 fn key_in_order(dataset: &str, row: &domain::hit::EvidenceRow) -> Vec<String> {
-    let key = domain::dataset(dataset).map(|d| d.key.clone()).unwrap_or_default();
-    key.iter().map(|k| row.key.get(k).map(ToString::to_string).unwrap_or_default()).collect()
+    let key = domain::dataset(dataset)
+        .map(|d| d.key.clone())
+        .unwrap_or_default();
+    key.iter()
+        .map(|k| row.key.get(k).map(ToString::to_string).unwrap_or_default())
+        .collect()
 }
 
 fn list(keys: &BTreeSet<Vec<String>>) -> String {

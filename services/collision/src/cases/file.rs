@@ -51,12 +51,17 @@ impl TryFrom<Value> for KeyText {
             value => Ok(value.to_string()),
         };
         Ok(match value {
-            Value::Map(map) => {
-                KeyText::Map(map.into_iter().map(|(k, v)| Ok((k, scalar(v)?))).collect::<std::result::Result<_, String>>()?)
-            }
-            Value::List(items) => {
-                KeyText::List(items.into_iter().map(scalar).collect::<std::result::Result<_, String>>()?)
-            }
+            Value::Map(map) => KeyText::Map(
+                map.into_iter()
+                    .map(|(k, v)| Ok((k, scalar(v)?)))
+                    .collect::<std::result::Result<_, String>>()?,
+            ),
+            Value::List(items) => KeyText::List(
+                items
+                    .into_iter()
+                    .map(scalar)
+                    .collect::<std::result::Result<_, String>>()?,
+            ),
             one => KeyText::One(scalar(one)?),
         })
     }
@@ -172,14 +177,21 @@ struct State {
 }
 
 fn bad(place: &str, problem: impl Into<String>) -> CollisionError {
-    CollisionError::BadFile { place: place.to_owned(), problem: problem.into() }
+    CollisionError::BadFile {
+        place: place.to_owned(),
+        problem: problem.into(),
+    }
 }
 
 impl CaseFile {
     pub fn parse(place: &str, text: &str) -> Result<Self> {
         let raw: RawFile = from_yaml(place, 1, text)?;
-        let start =
-            State { as_of: raw.as_of, rows: raw.given, synced: raw.synced, params: raw.params };
+        let start = State {
+            as_of: raw.as_of,
+            rows: raw.given,
+            synced: raw.synced,
+            params: raw.params,
+        };
         let mut states: BTreeMap<String, State> = BTreeMap::new();
         let mut cases = Vec::new();
         for case in raw.cases {
@@ -196,7 +208,10 @@ impl CaseFile {
             }
             cases.push(ready(&place, case, state)?);
         }
-        Ok(Self { place: place.to_owned(), cases })
+        Ok(Self {
+            place: place.to_owned(),
+            cases,
+        })
     }
 }
 
@@ -209,7 +224,10 @@ impl State {
             let rows = self.rows.entry(name.clone()).or_default();
             for change in changes {
                 let key = row_key(&dataset, change);
-                match rows.iter_mut().find(|row| key.is_some() && row_key(&dataset, row) == key) {
+                match rows
+                    .iter_mut()
+                    .find(|row| key.is_some() && row_key(&dataset, row) == key)
+                {
                     Some(row) => row.extend(change.clone()),
                     None => rows.push(change.clone()),
                 }
@@ -223,7 +241,10 @@ impl State {
                 let before = rows.len();
                 rows.retain(|row| row_key(&dataset, row).as_ref() != Some(&key));
                 if rows.len() == before {
-                    return Err(bad(place, format!("there is no row {} of {name} to remove", key.join("|"))));
+                    return Err(bad(
+                        place,
+                        format!("there is no row {} of {name} to remove", key.join("|")),
+                    ));
                 }
             }
         }
@@ -243,26 +264,38 @@ fn dataset(place: &str, name: &str) -> Result<Arc<Dataset>> {
 
 /// The key of a row that names all its key columns.
 fn row_key(dataset: &Dataset, row: &TextRow) -> Option<Vec<String>> {
-    dataset.key.iter().map(|k| row.get(k).cloned().flatten()).collect()
+    dataset
+        .key
+        .iter()
+        .map(|k| row.get(k).cloned().flatten())
+        .collect()
 }
 
 fn key_texts(place: &str, dataset: &Dataset, key: &KeyText) -> Result<Vec<String>> {
     let wrong = || {
         let (name, key) = (&dataset.name, dataset.key.join(", "));
-        bad(place, format!("a key of {name} is {key}: a scalar for one column, else a list or a map"))
+        bad(
+            place,
+            format!("a key of {name} is {key}: a scalar for one column, else a list or a map"),
+        )
     };
     match key {
         KeyText::One(text) if dataset.key.len() == 1 => Ok(vec![text.clone()]),
         KeyText::List(texts) if texts.len() == dataset.key.len() => Ok(texts.clone()),
-        KeyText::Map(map) if map.len() == dataset.key.len() => {
-            dataset.key.iter().map(|k| map.get(k).cloned().ok_or_else(wrong)).collect()
-        }
+        KeyText::Map(map) if map.len() == dataset.key.len() => dataset
+            .key
+            .iter()
+            .map(|k| map.get(k).cloned().ok_or_else(wrong))
+            .collect(),
         _ => Err(wrong()),
     }
 }
 
 fn ready(place: &str, case: RawCase, state: State) -> Result<Case> {
-    let end_of_day = state.as_of.succ_opt().map_or(DateTime::<Utc>::MAX_UTC, start_of_day);
+    let end_of_day = state
+        .as_of
+        .succ_opt()
+        .map_or(DateTime::<Utc>::MAX_UTC, start_of_day);
     if let Some(name) = state.synced.keys().find(|name| domain::dataset(name).is_none()) {
         return Err(bad(place, format!("there is no dataset {name}")));
     }
@@ -270,19 +303,34 @@ fn ready(place: &str, case: RawCase, state: State) -> Result<Case> {
     for (name, rows) in state.rows {
         let dataset = dataset(place, &name)?;
         let keys: Vec<_> = rows.iter().filter_map(|row| row_key(&dataset, row)).collect();
-        if let Some(key) = keys.iter().enumerate().find(|(n, k)| keys[..*n].contains(k)).map(|(_, k)| k) {
-            return Err(bad(place, format!("two rows of {name} have the key {}", key.join("|"))));
+        if let Some(key) = keys
+            .iter()
+            .enumerate()
+            .find(|(n, k)| keys[..*n].contains(k))
+            .map(|(_, k)| k)
+        {
+            return Err(bad(
+                place,
+                format!("two rows of {name} have the key {}", key.join("|")),
+            ));
         }
         let synced_at = match state.synced.get(&name) {
             None => end_of_day,
             Some(text) => parse_timestamp(text)
                 .ok_or_else(|| bad(place, format!("synced.{name}: {text:?} is no date or time")))?,
         };
-        datasets.push(DatasetRows { dataset, rows, synced_at });
+        datasets.push(DatasetRows {
+            dataset,
+            rows,
+            synced_at,
+        });
     }
     let outcome = match (case.expect, case.not_evaluable) {
         (Some(alerts), None) => Outcome::Alerts(
-            alerts.into_iter().map(|alert| expected(place, alert)).collect::<Result<Vec<_>>>()?,
+            alerts
+                .into_iter()
+                .map(|alert| expected(place, alert))
+                .collect::<Result<Vec<_>>>()?,
         ),
         (None, Some(code)) => Outcome::NotEvaluable(code),
         _ => return Err(bad(place, "a case has either `expect` or `not_evaluable`")),
@@ -292,18 +340,31 @@ fn ready(place: &str, case: RawCase, state: State) -> Result<Case> {
             return Err(bad(place, "a case of kind fires expects at least one alert"));
         }
         (CaseKind::NotEvaluable, Outcome::Alerts(_)) | (CaseKind::Fires, Outcome::NotEvaluable(_)) => {
-            return Err(bad(place, format!("the expectation does not fit kind {}", case.kind.name())));
+            return Err(bad(
+                place,
+                format!("the expectation does not fit kind {}", case.kind.name()),
+            ));
         }
         _ => {}
     }
-    Ok(Case { name: case.name, kind: case.kind, as_of: state.as_of, datasets, params: state.params, outcome })
+    Ok(Case {
+        name: case.name,
+        kind: case.kind,
+        as_of: state.as_of,
+        datasets,
+        params: state.params,
+        outcome,
+    })
 }
 
 fn expected(place: &str, raw: RawExpected) -> Result<Expected> {
     let mut evidence = BTreeMap::new();
     for (name, keys) in raw.evidence {
         let dataset = dataset(place, &name)?;
-        let keys = keys.iter().map(|key| key_texts(place, &dataset, key)).collect::<Result<BTreeSet<_>>>()?;
+        let keys = keys
+            .iter()
+            .map(|key| key_texts(place, &dataset, key))
+            .collect::<Result<BTreeSet<_>>>()?;
         evidence.insert(name, keys);
     }
     Ok(Expected {

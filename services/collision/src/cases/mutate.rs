@@ -9,9 +9,10 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use domain::Value;
 use domain::ports::MutantResult;
 
+use super::file::{Case, CaseFile};
 use super::run::{ReadyCase, load};
 use crate::error::{CollisionError, Result};
-use crate::rules::{Bundle, LoadedRule};
+use crate::rules::{Bundle, LoadedRule, View};
 use crate::sql::mutants;
 use crate::sql::params::{TextKind, text_kind};
 
@@ -36,7 +37,11 @@ pub async fn run_all(
         }
         let started = Instant::now();
         for (change, mutant) in mutants_of(rule) {
-            let result = |mutation: String, killed| MutantResult { rule_id: rule.spec.id.clone(), mutation, killed };
+            let result = |mutation: String, killed| MutantResult {
+                rule_id: rule.spec.id.clone(),
+                mutation,
+                killed,
+            };
             if started.elapsed() > time_max {
                 results.push(result(format!("not tried, no time left: {change}"), false));
                 continue;
@@ -44,6 +49,75 @@ pub async fn run_all(
             let killed = noticed(&mut cases, &mutant).await;
             results.push(result(change, killed));
         }
+    }
+    Ok(results)
+}
+
+/// Mutates the query of a view. The cases of every rule that reads it may notice. A result's `rule_id` is
+/// `view <name>`.
+pub async fn run_view(
+    runtime: &Arc<RuntimeEnv>,
+    bundle: &Arc<Bundle>,
+    name: &str,
+    time_max: Duration,
+) -> Result<Vec<MutantResult>> {
+    let view = bundle
+        .views
+        .get(name)
+        .ok_or_else(|| CollisionError::NoSuchRule(name.to_owned()))?;
+    let mut cases: Vec<(&LoadedRule, &str, Case)> = Vec::new();
+    for rule in bundle
+        .rules
+        .values()
+        .filter(|r| bundle.views_under(&r.query).contains(name))
+    {
+        if let Some((place, text)) = &rule.cases {
+            cases.extend(
+                CaseFile::parse(place, text)?
+                    .cases
+                    .into_iter()
+                    .map(|c| (rule, place.as_str(), c)),
+            );
+        }
+    }
+    let started = Instant::now();
+    let mut results = Vec::new();
+    for mutant in mutants::of(&view.query) {
+        let result = |mutation: String, killed| MutantResult {
+            rule_id: format!("view {name}"),
+            mutation,
+            killed,
+        };
+        if started.elapsed() > time_max {
+            results.push(result(
+                format!("not tried, no time left: {}", mutant.change),
+                false,
+            ));
+            continue;
+        }
+        let mut changed = bundle.as_ref().clone();
+        changed.views.insert(
+            name.to_owned(),
+            View {
+                query: mutant.query,
+                ..view.clone()
+            },
+        );
+        let changed = Arc::new(changed);
+        let mut killed = false;
+        for n in 0..cases.len() {
+            let (rule, place, case) = &cases[n];
+            let problems = match ReadyCase::open(runtime, &changed, rule, place, case.clone()).await {
+                Ok(ready) => ready.problems(rule).await,
+                Err(error) => Err(error),
+            };
+            if problems.is_err() || problems.is_ok_and(|p| !p.is_empty()) {
+                cases[..=n].rotate_right(1);
+                killed = true;
+                break;
+            }
+        }
+        results.push(result(mutant.change, killed));
     }
     Ok(results)
 }
@@ -63,7 +137,15 @@ async fn noticed(cases: &mut [ReadyCase], mutant: &LoadedRule) -> bool {
 fn mutants_of(rule: &LoadedRule) -> Vec<(String, LoadedRule)> {
     let mut all: Vec<(String, LoadedRule)> = mutants::of(&rule.query)
         .into_iter()
-        .map(|m| (m.change, LoadedRule { query: m.query, ..rule.clone() }))
+        .map(|m| {
+            (
+                m.change,
+                LoadedRule {
+                    query: m.query,
+                    ..rule.clone()
+                },
+            )
+        })
         .collect();
     for (name, value) in &rule.spec.params {
         for shifted in shifted(value) {
@@ -72,7 +154,13 @@ fn mutants_of(rule: &LoadedRule) -> Vec<(String, LoadedRule)> {
             let mut spec = rule.spec.as_ref().clone();
             spec.params = params;
             let change = format!("${name}: {value} -> {shifted}");
-            all.push((change, LoadedRule { spec: Arc::new(spec), ..rule.clone() }));
+            all.push((
+                change,
+                LoadedRule {
+                    spec: Arc::new(spec),
+                    ..rule.clone()
+                },
+            ));
         }
     }
     all
@@ -84,10 +172,14 @@ fn shifted(value: &Value) -> Vec<Value> {
         Value::Bool(b) => vec![Value::Bool(!b)],
         Value::Int(i) => vec![Value::Int(i + 1), Value::Int(i - 1)],
         Value::Text(text) => match text_kind(text) {
-            TextKind::Decimal(..) => mutants::shifted_number(text).into_iter().map(Value::Text).collect(),
-            TextKind::Date(day) => {
-                mutants::neighbours(day).into_iter().map(|d| Value::Text(d.to_string())).collect()
-            }
+            TextKind::Decimal(..) => mutants::shifted_number(text)
+                .into_iter()
+                .map(Value::Text)
+                .collect(),
+            TextKind::Date(day) => mutants::neighbours(day)
+                .into_iter()
+                .map(|d| Value::Text(d.to_string()))
+                .collect(),
             TextKind::Text => vec![Value::Text(format!("{text}?"))],
         },
         Value::List(items) if items.len() > 1 => (0..items.len())

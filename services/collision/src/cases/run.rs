@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use domain::hit::{RuleOutcome, RuleState};
 use domain::ports::{NoProgress, RuleCaseResult, RunRequest};
+use futures::StreamExt;
 
 use super::compare::differences;
 use super::file::{Case, CaseFile, Outcome};
@@ -51,18 +53,30 @@ impl ReadyCase {
             params: BTreeMap::from([(id, case.params.clone())]),
         };
         let opened = runner.open(&[rule], &request).await?;
-        Ok(Self { case, runner, request, opened })
+        Ok(Self {
+            case,
+            runner,
+            request,
+            opened,
+        })
     }
 
     /// What differs from the expectation; empty when the case passes.
     pub async fn problems(&self, rule: &LoadedRule) -> Result<Vec<String>> {
-        let output = self.runner.run_on(&self.opened, &[rule], &self.request, &NoProgress).await?;
-        let Some(outcome) = output.outcomes.first() else { return Ok(vec!["the rule did not run".into()]) };
+        let output = self
+            .runner
+            .run_on(&self.opened, &[rule], &self.request, &NoProgress)
+            .await?;
+        let Some(outcome) = output.outcomes.first() else {
+            return Ok(vec!["the rule did not run".into()]);
+        };
         let mut problems = self.judge(outcome);
         let parties = self.runner.snapshot.parties().await?;
         for (name, value) in outcome.hits.iter().flat_map(|h| &h.identity) {
             if value.as_str().is_some_and(|id| parties.is_party_id(id)) {
-                problems.push(format!("identity {name} is a party id ({value}); use the <slot>_key instead"));
+                problems.push(format!(
+                    "identity {name} is a party id ({value}); use the <slot>_key instead"
+                ));
             }
         }
         problems.dedup();
@@ -83,9 +97,14 @@ impl ReadyCase {
                 Vec::new()
             }
             (Outcome::NotEvaluable(code), RuleState::Evaluated) => {
-                vec![format!("should be NOT_EVALUABLE {code}, but gave {} alerts", outcome.hits.len())]
+                vec![format!(
+                    "should be NOT_EVALUABLE {code}, but gave {} alerts",
+                    outcome.hits.len()
+                )]
             }
-            (Outcome::NotEvaluable(code), _) => vec![format!("should be NOT_EVALUABLE {code}, but is {reason}")],
+            (Outcome::NotEvaluable(code), _) => {
+                vec![format!("should be NOT_EVALUABLE {code}, but is {reason}")]
+            }
             (_, RuleState::NotEvaluable) => vec![format!("NOT_EVALUABLE {reason}")],
             (_, _) => vec![format!("the rule did not finish: {reason}")],
         }
@@ -93,8 +112,14 @@ impl ReadyCase {
 }
 
 /// The cases of a rule, opened.
-pub async fn load(runtime: &Arc<RuntimeEnv>, bundle: &Arc<Bundle>, rule: &LoadedRule) -> Result<Vec<ReadyCase>> {
-    let Some((place, text)) = &rule.cases else { return Ok(Vec::new()) };
+pub async fn load(
+    runtime: &Arc<RuntimeEnv>,
+    bundle: &Arc<Bundle>,
+    rule: &LoadedRule,
+) -> Result<Vec<ReadyCase>> {
+    let Some((place, text)) = &rule.cases else {
+        return Ok(Vec::new());
+    };
     let mut ready = Vec::new();
     for case in CaseFile::parse(place, text)?.cases {
         ready.push(ReadyCase::open(runtime, bundle, rule, place, case).await?);
@@ -102,35 +127,74 @@ pub async fn load(runtime: &Arc<RuntimeEnv>, bundle: &Arc<Bundle>, rule: &Loaded
     Ok(ready)
 }
 
-/// Runs all cases of these rules. A test file that cannot be read is one failed case of its rule.
-pub async fn run_all(runtime: &Arc<RuntimeEnv>, bundle: &Arc<Bundle>, rules: &[&LoadedRule]) -> Vec<RuleCaseResult> {
-    let mut results = Vec::new();
-    for rule in rules {
-        let result = |case: &str, problems: Vec<String>| RuleCaseResult {
-            rule_id: rule.spec.id.clone(),
-            case: case.to_owned(),
-            passed: problems.is_empty(),
-            detail: problems.join("\n"),
-        };
-        let Some((place, text)) = &rule.cases else {
-            results.push(result("(test file)", vec![format!("{} has no cases", rule.place)]));
-            continue;
-        };
-        let file = match CaseFile::parse(place, text) {
-            Ok(file) => file,
-            Err(error) => {
-                results.push(result("(test file)", vec![error.to_string()]));
-                continue;
+/// Runs all cases of these rules, as many rules at once as there are cores. A test file that cannot be read is
+/// one failed case of its rule.
+pub async fn run_all(
+    runtime: &Arc<RuntimeEnv>,
+    bundle: &Arc<Bundle>,
+    rules: &[&LoadedRule],
+) -> Vec<RuleCaseResult> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let work = rules.iter().map(|rule| {
+        let (runtime, bundle, rule) = (runtime.clone(), bundle.clone(), (*rule).clone());
+        async move {
+            let id = rule.spec.id.clone();
+            match SpawnedTask::spawn(async move { run_rule(&runtime, &bundle, &rule).await })
+                .join()
+                .await
+            {
+                Ok(results) => results,
+                Err(stopped) => vec![result(
+                    &id,
+                    "(all cases)",
+                    vec![format!("stopped unexpectedly: {stopped}")],
+                )],
             }
-        };
-        for case in file.cases {
-            let name = case.name.clone();
-            let problems = match ReadyCase::open(runtime, bundle, rule, place, case).await {
-                Ok(ready) => ready.problems(rule).await.unwrap_or_else(|error| vec![error.to_string()]),
-                Err(error) => vec![error.to_string()],
-            };
-            results.push(result(&name, problems));
         }
+    });
+    let work: Vec<_> = work.collect();
+    futures::stream::iter(work)
+        .buffered(cores)
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn result(rule: &str, case: &str, problems: Vec<String>) -> RuleCaseResult {
+    RuleCaseResult {
+        rule_id: rule.to_owned(),
+        case: case.to_owned(),
+        passed: problems.is_empty(),
+        detail: problems.join("\n"),
+    }
+}
+
+async fn run_rule(runtime: &Arc<RuntimeEnv>, bundle: &Arc<Bundle>, rule: &LoadedRule) -> Vec<RuleCaseResult> {
+    let id = &rule.spec.id;
+    let Some((place, text)) = &rule.cases else {
+        return vec![result(
+            id,
+            "(test file)",
+            vec![format!("{} has no cases", rule.place)],
+        )];
+    };
+    let file = match CaseFile::parse(place, text) {
+        Ok(file) => file,
+        Err(error) => return vec![result(id, "(test file)", vec![error.to_string()])],
+    };
+    let mut results = Vec::new();
+    for case in file.cases {
+        let name = case.name.clone();
+        let problems = match ReadyCase::open(runtime, bundle, rule, place, case).await {
+            Ok(ready) => ready
+                .problems(rule)
+                .await
+                .unwrap_or_else(|error| vec![error.to_string()]),
+            Err(error) => vec![error.to_string()],
+        };
+        results.push(result(id, &name, problems));
     }
     results
 }

@@ -23,7 +23,10 @@ pub struct LakeSource {
 
 impl LakeSource {
     pub fn new(lake: Arc<Lake>) -> Self {
-        Self { lake, last: Mutex::default() }
+        Self {
+            lake,
+            last: Mutex::default(),
+        }
     }
 }
 
@@ -38,7 +41,9 @@ struct LakeSnapshot {
 
 impl std::fmt::Debug for LakeSnapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LakeSnapshot").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("LakeSnapshot")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -50,8 +55,19 @@ impl LakeSnapshot {
     async fn open(lake: Arc<Lake>, id: i64) -> Result<Self> {
         let tables = lake.table_names(id).await.map_err(source)?.into_iter().collect();
         let last_synced = lake.all_last_synced(id).await.map_err(source)?;
-        let taken_at = last_synced.values().max().copied().unwrap_or(DateTime::UNIX_EPOCH);
-        Ok(Self { lake, id, taken_at, tables, last_synced, parties: OnceCell::new() })
+        let taken_at = last_synced
+            .values()
+            .max()
+            .copied()
+            .unwrap_or(DateTime::UNIX_EPOCH);
+        Ok(Self {
+            lake,
+            id,
+            taken_at,
+            tables,
+            last_synced,
+            parties: OnceCell::new(),
+        })
     }
 
     async fn resolved(&self) -> Result<&(Arc<PartyLookup>, Vec<(String, String)>)> {
@@ -61,8 +77,11 @@ impl LakeSnapshot {
                 let refs = tables.refs.iter();
                 let lookup =
                     PartyLookup::new(refs.map(|r| (r.reference, r.party_id.as_str(), r.party_key.as_str())));
-                let branches =
-                    tables.branches.into_iter().map(|b| (b.branch_party_id, b.parent_party_id)).collect();
+                let branches = tables
+                    .branches
+                    .into_iter()
+                    .map(|b| (b.branch_party_id, b.parent_party_id))
+                    .collect();
                 Ok((Arc::new(lookup), branches))
             })
             .await
@@ -84,10 +103,17 @@ impl Snapshot for LakeSnapshot {
 
     async fn other_tables(&self) -> Result<BTreeMap<String, Arc<dyn TableProvider>>> {
         let mut tables = BTreeMap::new();
-        let bookkeeping = self.tables.iter().map(String::as_str).filter(|name| domain::dataset(name).is_none());
+        let bookkeeping = self
+            .tables
+            .iter()
+            .map(String::as_str)
+            .filter(|name| domain::dataset(name).is_none());
         let names: HashSet<&str> = bookkeeping.chain(["parties"]).collect();
         for name in names {
-            tables.insert(name.to_owned(), self.lake.table(name, self.id).await.map_err(source)?);
+            tables.insert(
+                name.to_owned(),
+                self.lake.table(name, self.id).await.map_err(source)?,
+            );
         }
         Ok(tables)
     }
@@ -121,7 +147,8 @@ impl Snapshot for LakeSnapshot {
 
 /// The catalogue's `2024-03-05 01:02:03.000000+00` as RFC 3339; anything else as it is.
 fn rfc3339(time: &str) -> String {
-    DateTime::parse_from_str(time, "%Y-%m-%d %H:%M:%S%.f%#z").map_or_else(|_| time.to_owned(), |t| t.to_rfc3339())
+    DateTime::parse_from_str(time, "%Y-%m-%d %H:%M:%S%.f%#z")
+        .map_or_else(|_| time.to_owned(), |t| t.to_rfc3339())
 }
 
 #[async_trait]
@@ -144,6 +171,9 @@ impl SnapshotSource for LakeSource {
 
     async fn snapshots(&self, limit: usize) -> Result<Vec<(i64, String, String)>> {
         let rows = self.lake.snapshots(limit).await.map_err(source)?;
-        Ok(rows.into_iter().map(|s| (s.snapshot, rfc3339(&s.time), s.message)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|s| (s.snapshot, rfc3339(&s.time), s.message))
+            .collect())
     }
 }

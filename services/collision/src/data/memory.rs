@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
-use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray};
+use datafusion::arrow::array::{
+    ArrayRef, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
+};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::catalog::TableProvider;
@@ -43,7 +45,10 @@ pub struct MemorySnapshot {
 }
 
 fn bad(place: &str, problem: String) -> CollisionError {
-    CollisionError::BadFile { place: place.to_owned(), problem }
+    CollisionError::BadFile {
+        place: place.to_owned(),
+        problem,
+    }
 }
 
 impl MemorySnapshot {
@@ -57,13 +62,26 @@ impl MemorySnapshot {
         }
         let resolution = matching::resolve(&mentions);
         let lookup = PartyLookup::new(
-            resolution.refs.iter().map(|r| (r.reference, r.party_id.as_str(), r.party_key.as_str())),
+            resolution
+                .refs
+                .iter()
+                .map(|r| (r.reference, r.party_id.as_str(), r.party_key.as_str())),
         );
         let parties = parties_batch(&resolution)
             .map_err(|e| CollisionError::engine("parties of the case")(e.into()))?;
-        let branches =
-            resolution.branches.into_iter().map(|b| (b.branch_party_id, b.parent_party_id)).collect();
-        Ok(Self { id: 1, tables, parties, lookup: Arc::new(lookup), branches, partitions: 1 })
+        let branches = resolution
+            .branches
+            .into_iter()
+            .map(|b| (b.branch_party_id, b.parent_party_id))
+            .collect();
+        Ok(Self {
+            id: 1,
+            tables,
+            parties,
+            lookup: Arc::new(lookup),
+            branches,
+            partitions: 1,
+        })
     }
 
     /// The same rows spread over `partitions`; for tests of determinism.
@@ -84,7 +102,9 @@ pub fn parse_timestamp(text: &str) -> Option<DateTime<Utc>> {
         return Some(start_of_day(day));
     }
     if text.ends_with('Z') {
-        return DateTime::parse_from_rfc3339(&text.replacen(' ', "T", 1)).ok().map(|t| t.with_timezone(&Utc));
+        return DateTime::parse_from_rfc3339(&text.replacen(' ', "T", 1))
+            .ok()
+            .map(|t| t.with_timezone(&Utc));
     }
     let text = text.replacen('T', " ", 1);
     ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"]
@@ -98,33 +118,46 @@ pub fn typed_column(
     ty: ColumnType,
     texts: &[Option<&str>],
 ) -> std::result::Result<ArrayRef, (usize, String)> {
-    let array = |texts: &[Option<&str>]| Arc::new(StringViewArray::from_iter(texts.iter().copied())) as ArrayRef;
+    let array =
+        |texts: &[Option<&str>]| Arc::new(StringViewArray::from_iter(texts.iter().copied())) as ArrayRef;
     if ty == ColumnType::Timestamp {
         let mut micros = Vec::with_capacity(texts.len());
         for (row, text) in texts.iter().enumerate() {
             micros.push(match text {
                 None => None,
-                Some(t) => Some(parse_timestamp(t).ok_or((row, (*t).to_owned()))?.timestamp_micros()),
+                Some(t) => Some(
+                    parse_timestamp(t)
+                        .ok_or((row, (*t).to_owned()))?
+                        .timestamp_micros(),
+                ),
             });
         }
         return Ok(Arc::new(TimestampMicrosecondArray::from(micros)));
     }
     if let Some((_, scale)) = ty.decimal() {
-        let too_fine =
-            |t: &str| t.split_once('.').is_some_and(|(_, part)| part.trim_end_matches('0').len() > scale as usize);
+        let too_fine = |t: &str| {
+            t.split_once('.')
+                .is_some_and(|(_, part)| part.trim_end_matches('0').len() > scale as usize)
+        };
         if let Some((row, text)) = texts.iter().enumerate().find(|(_, t)| t.is_some_and(too_fine)) {
             return Err((row, text.unwrap_or_default().to_owned()));
         }
     }
     let target = read_type(ty);
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    let strict = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
     cast_with_options(&array(texts), &target, &strict).map_err(|_| {
         let wrong = texts.iter().position(|t| {
             let one = array(std::slice::from_ref(t));
             cast_with_options(&one, &target, &strict).is_err()
         });
         let row = wrong.unwrap_or(0);
-        (row, texts.get(row).copied().flatten().unwrap_or_default().to_owned())
+        (
+            row,
+            texts.get(row).copied().flatten().unwrap_or_default().to_owned(),
+        )
     })
 }
 
@@ -133,7 +166,10 @@ fn batch(place: &str, given: &DatasetRows, mentions: &mut Vec<Mention>) -> Resul
     let dataset = &given.dataset;
     for row in &given.rows {
         if let Some(name) = row.keys().find(|name| dataset.column(name).is_none()) {
-            return Err(bad(place, format!("dataset {} has no column {name}", dataset.name)));
+            return Err(bad(
+                place,
+                format!("dataset {} has no column {name}", dataset.name),
+            ));
         }
     }
     let filled: Vec<HashMap<&str, String>> = given
@@ -141,8 +177,10 @@ fn batch(place: &str, given: &DatasetRows, mentions: &mut Vec<Mention>) -> Resul
         .iter()
         .enumerate()
         .map(|(n, row)| {
-            let mut cells: HashMap<&str, String> =
-                row.iter().filter_map(|(k, v)| Some((k.as_str(), v.clone()?))).collect();
+            let mut cells: HashMap<&str, String> = row
+                .iter()
+                .filter_map(|(k, v)| Some((k.as_str(), v.clone()?)))
+                .collect();
             for key in &dataset.key {
                 cells.entry(key).or_insert_with(|| fill_in(dataset, key, n));
             }
@@ -157,7 +195,10 @@ fn batch(place: &str, given: &DatasetRows, mentions: &mut Vec<Mention>) -> Resul
             && let Some(text) = texts.iter().flatten().find(|t| !column.codes.contains_key(**t))
         {
             let codes = column.codes.keys().cloned().collect::<Vec<_>>().join(", ");
-            return Err(bad(place, format!("{}.{}: {text:?} is none of {codes}", dataset.name, column.name)));
+            return Err(bad(
+                place,
+                format!("{}.{}: {text:?} is none of {codes}", dataset.name, column.name),
+            ));
         }
         let array = typed_column(column.ty, &texts).map_err(|(row, text)| {
             let (d, c, t) = (&dataset.name, &column.name, column.ty.name());
@@ -167,14 +208,23 @@ fn batch(place: &str, given: &DatasetRows, mentions: &mut Vec<Mention>) -> Resul
     }
     let rows = filled.len();
     let hashes = filled.iter().map(|cells| {
-        let own = dataset.columns.iter().map(|c| format!("{:?};", cells.get(c.name.as_str())));
+        let own = dataset
+            .columns
+            .iter()
+            .map(|c| format!("{:?};", cells.get(c.name.as_str())));
         i64::from_str_radix(&sha256(&own.collect::<String>())[..15], 16).unwrap_or_default()
     });
     let text = |value: &str| Arc::new(StringViewArray::from_iter_values(vec![value; rows])) as ArrayRef;
     columns.push(text("test"));
     columns.push(text(&sha256(&dataset.name)));
     columns.push(Arc::new(Int64Array::from_iter_values(1..=rows as i64)));
-    columns.push(Arc::new(TimestampMicrosecondArray::from(vec![given.synced_at.timestamp_micros(); rows])));
+    columns.push(Arc::new(TimestampMicrosecondArray::from(vec![
+        given
+            .synced_at
+            .timestamp_micros(
+            );
+        rows
+    ])));
     columns.push(Arc::new(Int64Array::from_iter_values(hashes)));
     for slot in &dataset.mentions {
         let mut references = Vec::with_capacity(rows);
@@ -193,7 +243,12 @@ fn batch(place: &str, given: &DatasetRows, mentions: &mut Vec<Mention>) -> Resul
             }
             let reference = mentions.len() as i64 + 1;
             references.push(Some(reference));
-            let context = dataset.key.iter().filter_map(|k| cell(n, k)).collect::<Vec<_>>().join("|");
+            let context = dataset
+                .key
+                .iter()
+                .filter_map(|k| cell(n, k))
+                .collect::<Vec<_>>()
+                .join("|");
             mentions.push(Mention {
                 reference,
                 kind,
@@ -215,9 +270,7 @@ fn batch(place: &str, given: &DatasetRows, mentions: &mut Vec<Mention>) -> Resul
 fn fill_in(dataset: &Dataset, key: &str, n: usize) -> String {
     match dataset.column(key).map(|c| c.ty) {
         Some(ColumnType::Int) => (n + 1).to_string(),
-        Some(ColumnType::Date) => {
-            (NaiveDate::default() + TimeDelta::days(n as i64)).to_string()
-        }
+        Some(ColumnType::Date) => (NaiveDate::default() + TimeDelta::days(n as i64)).to_string(),
         _ => format!("{}-{}", dataset.name, n + 1),
     }
 }
@@ -225,8 +278,9 @@ fn fill_in(dataset: &Dataset, key: &str, n: usize) -> String {
 /// The dataset `parties` and its columns.
 fn parties_batch(resolution: &Resolution) -> datafusion::arrow::error::Result<RecordBatch> {
     let names = ["party_id", "kind", "name", "uscc", "id_number", "aliases"];
-    let schema =
-        Arc::new(Schema::new(names.map(|n| Field::new(n, DataType::Utf8View, true)).to_vec()));
+    let schema = Arc::new(Schema::new(
+        names.map(|n| Field::new(n, DataType::Utf8View, true)).to_vec(),
+    ));
     let p = &resolution.parties;
     let aliases: Vec<String> = p.iter().map(|p| p.aliases.join("|")).collect();
     let column = |texts: Vec<Option<&str>>| Arc::new(StringViewArray::from_iter(texts)) as ArrayRef;
@@ -260,7 +314,10 @@ impl Snapshot for MemorySnapshot {
     }
 
     async fn dataset(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        self.tables.get(name).map(|(batch, _)| table(batch, self.partitions)).transpose()
+        self.tables
+            .get(name)
+            .map(|(batch, _)| table(batch, self.partitions))
+            .transpose()
     }
 
     async fn other_tables(&self) -> Result<BTreeMap<String, Arc<dyn TableProvider>>> {
@@ -276,7 +333,12 @@ impl Snapshot for MemorySnapshot {
     }
 
     fn taken_on(&self) -> NaiveDate {
-        let last = self.tables.values().map(|(_, at)| *at).max().unwrap_or(DateTime::<Utc>::UNIX_EPOCH);
+        let last = self
+            .tables
+            .values()
+            .map(|(_, at)| *at)
+            .max()
+            .unwrap_or(DateTime::<Utc>::UNIX_EPOCH);
         domain::clock::local_date(last - TimeDelta::microseconds(1))
     }
 
@@ -303,6 +365,10 @@ impl SnapshotSource for MemorySource {
     }
 
     async fn snapshots(&self, _limit: usize) -> Result<Vec<(i64, String, String)>> {
-        Ok(vec![(self.0.id, DateTime::<Utc>::UNIX_EPOCH.to_rfc3339(), "given rows".into())])
+        Ok(vec![(
+            self.0.id,
+            DateTime::<Utc>::UNIX_EPOCH.to_rfc3339(),
+            "given rows".into(),
+        )])
     }
 }

@@ -75,7 +75,9 @@ impl PartyLookup {
 
     /// The id of the party a reference leads to.
     pub fn party_id(&self, reference: i64) -> Option<&str> {
-        self.places.get(&reference).map(|place| self.ids.as_string_view().value(*place as usize))
+        self.places
+            .get(&reference)
+            .map(|place| self.ids.as_string_view().value(*place as usize))
     }
 
     /// Whether this text is the id of some party.
@@ -139,7 +141,11 @@ impl ScalarUDFImpl for LookupUdf {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let of = if self.keys { &self.lookup.keys } else { &self.lookup.ids };
+        let of = if self.keys {
+            &self.lookup.keys
+        } else {
+            &self.lookup.ids
+        };
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         Ok(ColumnarValue::Array(self.lookup.column(&arrays[0], of)?))
     }
@@ -157,7 +163,10 @@ mod tests {
         let refs: ArrayRef = Arc::new(Int64Array::from(vec![Some(8), None, Some(9), Some(5)]));
         let ids = lookup.column(&refs, &lookup.ids).unwrap();
         let keys = lookup.column(&refs, &lookup.keys).unwrap();
-        assert_eq!(ids.as_string_view().iter().collect::<Vec<_>>(), [Some("c1"), None, Some("c2"), None]);
+        assert_eq!(
+            ids.as_string_view().iter().collect::<Vec<_>>(),
+            [Some("c1"), None, Some("c2"), None]
+        );
         assert_eq!(keys.as_string_view().value(2), "name:乙");
         assert!(keys.is_null(3));
     }

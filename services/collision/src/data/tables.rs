@@ -26,15 +26,25 @@ pub fn read_type(ty: ColumnType) -> DataType {
 
 /// A dataset's table as it is stored: own columns, provenance, one reference a mention slot.
 pub fn stored_schema(dataset: &Dataset) -> SchemaRef {
-    let own = dataset.columns.iter().map(|c| Field::new(&c.name, read_type(c.ty), true));
+    let own = dataset
+        .columns
+        .iter()
+        .map(|c| Field::new(&c.name, read_type(c.ty), true));
     let provenance = [
         Field::new("_source", DataType::Utf8View, true),
         Field::new("_batch", DataType::Utf8View, true),
         Field::new("_row", DataType::Int64, true),
-        Field::new("_synced_at", DataType::Timestamp(TimeUnit::Microsecond, None), true),
+        Field::new(
+            "_synced_at",
+            DataType::Timestamp(TimeUnit::Microsecond, None),
+            true,
+        ),
         Field::new("_hash", DataType::Int64, true),
     ];
-    let refs = dataset.mentions.iter().map(|m| Field::new(m.ref_column(), DataType::Int64, true));
+    let refs = dataset
+        .mentions
+        .iter()
+        .map(|m| Field::new(m.ref_column(), DataType::Int64, true));
     Arc::new(Schema::new(own.chain(provenance).chain(refs).collect::<Vec<_>>()))
 }
 
@@ -55,8 +65,16 @@ pub fn visible(
     let mut columns: Vec<Expr> = dataset.columns.iter().map(|c| column(&c.name)).collect();
     for mention in &dataset.mentions {
         let reference = column(&mention.ref_column());
-        columns.push(party_id_of.call(vec![reference.clone()]).alias(format!("{}_party_id", mention.slot)));
-        columns.push(party_key_of.call(vec![reference]).alias(format!("{}_key", mention.slot)));
+        columns.push(
+            party_id_of
+                .call(vec![reference.clone()])
+                .alias(format!("{}_party_id", mention.slot)),
+        );
+        columns.push(
+            party_key_of
+                .call(vec![reference])
+                .alias(format!("{}_key", mention.slot)),
+        );
     }
     columns.extend(PROVENANCE.iter().map(|name| column(name)));
     let plan = LogicalPlanBuilder::scan(&dataset.name, provider_as_source(stored), None)

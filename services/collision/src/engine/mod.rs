@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -11,8 +10,8 @@ use domain::Failure;
 use domain::hit::RunOutput;
 use domain::ports::futures_stream::BoxStream;
 use domain::ports::{
-    CollisionPort, EvidenceCheck, EvidenceRef, GraphPort, MutantResult, PartyInfo, PartyPath, Progress, QueryItem,
-    QueryPort, QueryRequest, Rule, RuleCaseResult, RunRequest,
+    CollisionPort, EvidenceCheck, EvidenceRef, GraphPort, MutantResult, PartyInfo, PartyPath, Progress,
+    QueryItem, QueryPort, QueryRequest, Rule, RuleCaseResult, RunRequest,
 };
 use futures::StreamExt;
 use tokio::sync::Mutex;
@@ -25,7 +24,7 @@ use crate::rules::{Bundle, LoadedRule};
 use crate::run::evidence;
 use crate::run::hits::RowKey;
 use crate::run::runner::Runner;
-use crate::session::{self, Limits, SessionOptions};
+use crate::session::Limits;
 use crate::{lint, query};
 
 /// Runs rules and answers questions over snapshots.
@@ -43,7 +42,13 @@ impl Engine {
     /// Fails when the spill folder cannot be used.
     pub fn new(source: Arc<dyn SnapshotSource>, bundle: Bundle, limits: Limits) -> Result<Self> {
         let runtime = limits.runtime()?;
-        Ok(Self { source, bundle: Arc::new(bundle), limits, runtime, parties: Mutex::default() })
+        Ok(Self {
+            source,
+            bundle: Arc::new(bundle),
+            limits,
+            runtime,
+            parties: Mutex::default(),
+        })
     }
 
     fn chosen(&self, rule: Option<String>) -> Result<Vec<&LoadedRule>> {
@@ -55,13 +60,13 @@ impl Engine {
 
     async fn still_there(&self, rows: Vec<EvidenceRef>) -> Result<Vec<bool>> {
         let snapshot = self.source.snapshot(None).await?;
-        let options = SessionOptions { threads: 0, hash_join: true, for_questions: false };
-        let context = session::open(self.runtime.clone(), &snapshot, options).await?;
         let keys: Vec<Option<RowKey>> = rows.iter().map(row_key).collect();
         let wanted: BTreeSet<RowKey> = keys.iter().flatten().cloned().collect();
-        let found: BTreeMap<RowKey, _> = evidence::fetch(&context, &snapshot, &wanted).await?;
+        let found: BTreeMap<RowKey, _> = evidence::fetch(&self.runtime, &snapshot, &wanted, 0).await?;
         let stands = |(row, key): (&EvidenceRef, &Option<RowKey>)| {
-            key.as_ref().and_then(|k| found.get(k)).is_some_and(|now| now.hash == row.hash)
+            key.as_ref()
+                .and_then(|k| found.get(k))
+                .is_some_and(|now| now.hash == row.hash)
         };
         Ok(rows.iter().zip(&keys).map(stands).collect())
     }
@@ -81,7 +86,11 @@ impl Engine {
 /// The key's texts in the dataset's order; `None` when it is no key of a known dataset.
 fn row_key(row: &EvidenceRef) -> Option<RowKey> {
     let dataset = domain::dataset(&row.dataset)?;
-    let texts = dataset.key.iter().map(|k| row.key.get(k).map(ToString::to_string)).collect::<Option<_>>()?;
+    let texts = dataset
+        .key
+        .iter()
+        .map(|k| row.key.get(k).map(ToString::to_string))
+        .collect::<Option<_>>()?;
     Some((row.dataset.clone(), texts))
 }
 
@@ -110,8 +119,15 @@ impl CollisionPort for Engine {
     }
 
     async fn mutate_rules(&self, rule: Option<String>) -> std::result::Result<Vec<MutantResult>, Failure> {
-        let rules = self.chosen(rule)?;
-        Ok(mutate::run_all(&self.runtime, &self.bundle, &rules, self.limits.mutation_time_max).await?)
+        let time_max = self.limits.mutation_time_max;
+        let rules = self.chosen(rule.clone())?;
+        let mut results = mutate::run_all(&self.runtime, &self.bundle, &rules, time_max).await?;
+        if rule.is_none() {
+            for name in self.bundle.views.keys() {
+                results.extend(mutate::run_view(&self.runtime, &self.bundle, name, time_max).await?);
+            }
+        }
+        Ok(results)
     }
 
     async fn lint_rules(&self) -> std::result::Result<Vec<String>, Failure> {
@@ -137,8 +153,20 @@ impl QueryPort for Engine {
         request: QueryRequest,
     ) -> std::result::Result<BoxStream<std::result::Result<QueryItem, Failure>>, Failure> {
         let snapshot: Arc<dyn Snapshot> = self.source.snapshot(request.at_snapshot).await?;
-        let rows_max = if request.max_rows == 0 { self.limits.query_rows_default } else { request.max_rows };
-        let items = query::answer(self.runtime.clone(), &snapshot, &self.bundle, &request.sql, rows_max, &self.limits).await?;
+        let rows_max = if request.max_rows == 0 {
+            self.limits.query_rows_default
+        } else {
+            request.max_rows
+        };
+        let items = query::answer(
+            self.runtime.clone(),
+            &snapshot,
+            &self.bundle,
+            &request.sql,
+            rows_max,
+            &self.limits,
+        )
+        .await?;
         Ok(Box::pin(items.map(|item| item.map_err(Failure::from))))
     }
 
@@ -161,10 +189,13 @@ impl GraphPort for Engine {
         as_of: Option<NaiveDate>,
         limit: usize,
     ) -> std::result::Result<Vec<PartyPath>, Failure> {
-        Ok(self.party_questions().await?.paths(from, to, max_hops, as_of, limit).await?)
+        Ok(self
+            .party_questions()
+            .await?
+            .paths(from, to, max_hops, as_of, limit)
+            .await?)
     }
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,10 @@ use crate::session::Limits;
 
 fn rows(dataset: &str, rows: &[&[(&str, &str)]]) -> DatasetRows {
     let row = |cells: &&[(&str, &str)]| -> TextRow {
-        cells.iter().map(|(k, v)| ((*k).to_owned(), Some((*v).to_owned()))).collect()
+        cells
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), Some((*v).to_owned())))
+            .collect()
     };
     DatasetRows {
         dataset: domain::dataset(dataset).unwrap(),
@@ -28,14 +31,23 @@ fn rows(dataset: &str, rows: &[&[(&str, &str)]]) -> DatasetRows {
 fn engine_of(files: Vec<(String, Arc<str>)>, datasets: &[DatasetRows]) -> Engine {
     let snapshot = MemorySnapshot::new("test", datasets).unwrap();
     let bundle = Bundle::from_files(files).unwrap();
-    Engine::new(Arc::new(MemorySource(Arc::new(snapshot))), bundle, Limits::default()).unwrap()
+    Engine::new(
+        Arc::new(MemorySource(Arc::new(snapshot))),
+        bundle,
+        Limits::default(),
+    )
+    .unwrap()
 }
 
 fn engine() -> Engine {
     let tenders = rows(
         "tenders",
         &[
-            &[("tender_id", "T1"), ("budget", "10.50"), ("published_at", "2025-01-01")],
+            &[
+                ("tender_id", "T1"),
+                ("budget", "10.50"),
+                ("published_at", "2025-01-01"),
+            ],
             &[("tender_id", "T2"), ("budget", "1")],
             &[("tender_id", "T3")],
         ],
@@ -43,8 +55,16 @@ fn engine() -> Engine {
     let suppliers = rows(
         "suppliers",
         &[
-            &[("supplier_id", "S1"), ("name", "甲医疗器械有限公司"), ("phone", "13800138000")],
-            &[("supplier_id", "S2"), ("name", "乙医疗器械有限公司"), ("phone", "138-0013-8000")],
+            &[
+                ("supplier_id", "S1"),
+                ("name", "甲医疗器械有限公司"),
+                ("phone", "13800138000"),
+            ],
+            &[
+                ("supplier_id", "S2"),
+                ("name", "乙医疗器械有限公司"),
+                ("phone", "138-0013-8000"),
+            ],
         ],
     );
     let relations = rows(
@@ -63,31 +83,54 @@ fn engine() -> Engine {
 }
 
 async fn ask(engine: &Engine, sql: &str, max_rows: u64) -> Result<Vec<QueryItem>, domain::Failure> {
-    let request = QueryRequest { sql: sql.into(), at_snapshot: None, max_rows };
+    let request = QueryRequest {
+        sql: sql.into(),
+        at_snapshot: None,
+        max_rows,
+    };
     let items: Vec<_> = engine.query(request).await?.collect().await;
     items.into_iter().collect()
 }
 
 #[tokio::test]
 async fn a_question_is_answered_with_columns_and_rows() {
-    let items =
-        ask(&engine(), "select tender_id, budget, published_at from tenders order by tender_id", 0).await.unwrap();
-    let [QueryItem::Columns(columns), QueryItem::Rows(rows)] = &items[..] else { panic!("{items:?}") };
+    let items = ask(
+        &engine(),
+        "select tender_id, budget, published_at from tenders order by tender_id",
+        0,
+    )
+    .await
+    .unwrap();
+    let [QueryItem::Columns(columns), QueryItem::Rows(rows)] = &items[..] else {
+        panic!("{items:?}")
+    };
     assert_eq!(columns[0].0, "tender_id");
     assert_eq!(
         rows[0],
-        [Value::text("T1"), Value::text("10.50"), Value::text("2024-12-31T16:00:00.000000Z")]
+        [
+            Value::text("T1"),
+            Value::text("10.50"),
+            Value::text("2024-12-31T16:00:00.000000Z")
+        ]
     );
     assert_eq!(rows[2], [Value::text("T3"), Value::Null, Value::Null]);
 }
 
 #[tokio::test]
 async fn the_row_limit_cuts_and_says_so() {
-    let items = ask(&engine(), "select tender_id from tenders order by tender_id", 2).await.unwrap();
-    assert_eq!(items[1], QueryItem::Rows(vec![vec![Value::text("T1")], vec![Value::text("T2")]]));
+    let items = ask(&engine(), "select tender_id from tenders order by tender_id", 2)
+        .await
+        .unwrap();
+    assert_eq!(
+        items[1],
+        QueryItem::Rows(vec![vec![Value::text("T1")], vec![Value::text("T2")]])
+    );
     assert_eq!(items.last(), Some(&QueryItem::Truncated { limit: 2 }));
     let whole = ask(&engine(), "select tender_id from tenders", 3).await.unwrap();
-    assert!(matches!(whole.last(), Some(QueryItem::Rows(rows)) if rows.len() == 3), "{whole:?}");
+    assert!(
+        matches!(whole.last(), Some(QueryItem::Rows(rows)) if rows.len() == 3),
+        "{whole:?}"
+    );
 }
 
 #[tokio::test]
@@ -107,7 +150,9 @@ async fn questions_can_only_read_what_is_shown() {
         assert_eq!(failure.kind, FailureKind::Invalid, "{sql}: {failure}");
     }
     // Nothing that a name of a bookkeeping column hides.
-    let failure = ask(&engine(), "select _supplier_ref from suppliers", 0).await.unwrap_err();
+    let failure = ask(&engine(), "select _supplier_ref from suppliers", 0)
+        .await
+        .unwrap_err();
     assert!(failure.message.contains("_supplier_ref"), "{failure}");
 }
 
@@ -116,7 +161,9 @@ async fn the_functions_of_the_architecture_are_there() {
     let sql = "select local_date(timestamp '2024-12-31T16:00:00'), norm_mac('00-1A-2B-3C-4D-5E'), norm_phone('138 0013 8000'), \
                is_uscc('x'), is_id_number('x'), name_key('甲 有限责任公司') = name_key('甲有限公司')";
     let items = ask(&engine(), sql, 0).await.unwrap();
-    let QueryItem::Rows(rows) = &items[1] else { panic!("{items:?}") };
+    let QueryItem::Rows(rows) = &items[1] else {
+        panic!("{items:?}")
+    };
     assert_eq!(
         rows[0],
         [
@@ -136,21 +183,34 @@ async fn the_graph_answers_in_sql_and_by_its_port() {
     let sql = "select r.kind, p.name as a, hop_count, hops[1]['key'] as key, hops[1]['share'] as share \
                from related_suppliers() r join parties p on p.party_id = r.via_party_id";
     let items = ask(&engine, sql, 0).await.unwrap();
-    let QueryItem::Rows(rows) = &items[1] else { panic!("{items:?}") };
+    let QueryItem::Rows(rows) = &items[1] else {
+        panic!("{items:?}")
+    };
     let cells: Vec<String> = rows[0].iter().map(ToString::to_string).collect();
     assert_eq!(cells, ["control", "甲医疗器械有限公司", "1", "R1", "60.0000"]);
 
-    let shared = ask(&engine, "select kind, value, degree from shared_attributes()", 0).await.unwrap();
+    let shared = ask(&engine, "select kind, value, degree from shared_attributes()", 0)
+        .await
+        .unwrap();
     assert_eq!(
         shared[1],
-        QueryItem::Rows(vec![vec![Value::text("phone"), Value::text("13800138000"), Value::Int(2)]])
+        QueryItem::Rows(vec![vec![
+            Value::text("phone"),
+            Value::text("13800138000"),
+            Value::Int(2)
+        ]])
     );
-    let error = ask(&engine, "select * from related_parties('far')", 0).await.unwrap_err();
+    let error = ask(&engine, "select * from related_parties('far')", 0)
+        .await
+        .unwrap_err();
     assert!(error.message.contains("whole number"), "{error}");
 
     let found = engine.find_party("乙医疗器械有限责任公司").await.unwrap();
     assert_eq!((found.len(), found[0].name.as_str()), (1, "乙医疗器械有限公司"));
-    assert!(found[0].mentions.contains(&"suppliers S2".to_owned()), "{found:?}");
+    assert!(
+        found[0].mentions.contains(&"suppliers S2".to_owned()),
+        "{found:?}"
+    );
     let paths = engine.paths("S1", "S2", 3, None, 10).await.unwrap();
     assert_eq!((paths.len(), paths[0].share.as_deref()), (1, Some("60.0000")));
     assert!(engine.paths("S1", "nobody", 3, None, 10).await.is_err());
@@ -159,8 +219,12 @@ async fn the_graph_answers_in_sql_and_by_its_port() {
 #[tokio::test]
 async fn rows_that_still_stand_are_told_from_changed_and_vanished_ones() {
     let engine = engine();
-    let items = ask(&engine, "select _hash from tenders where tender_id = 'T1'", 0).await.unwrap();
-    let QueryItem::Rows(rows) = &items[1] else { panic!("{items:?}") };
+    let items = ask(&engine, "select _hash from tenders where tender_id = 'T1'", 0)
+        .await
+        .unwrap();
+    let QueryItem::Rows(rows) = &items[1] else {
+        panic!("{items:?}")
+    };
     let hash = rows[0][0].to_string();
     let row = |id: &str, hash: &str| EvidenceRef {
         dataset: "tenders".into(),
@@ -173,7 +237,11 @@ async fn rows_that_still_stand_are_told_from_changed_and_vanished_ones() {
 
 #[tokio::test]
 async fn an_unknown_snapshot_is_not_found() {
-    let request = QueryRequest { sql: "select 1".into(), at_snapshot: Some(99), max_rows: 0 };
+    let request = QueryRequest {
+        sql: "select 1".into(),
+        at_snapshot: Some(99),
+        max_rows: 0,
+    };
     let failure = engine().query(request).await.err().unwrap();
     assert_eq!(failure.kind, FailureKind::NotFound);
 }
@@ -183,14 +251,22 @@ fn shipped() -> Engine {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../queries");
     let snapshot = MemorySnapshot::new("test", &[]).unwrap();
     let bundle = Bundle::from_folder(&folder).unwrap();
-    Engine::new(Arc::new(MemorySource(Arc::new(snapshot))), bundle, Limits::default()).unwrap()
+    Engine::new(
+        Arc::new(MemorySource(Arc::new(snapshot))),
+        bundle,
+        Limits::default(),
+    )
+    .unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn every_case_of_every_shipped_rule_passes() {
     let results = shipped().test_rules(None).await.unwrap();
-    let failed: Vec<_> =
-        results.iter().filter(|r| !r.passed).map(|r| format!("{} - {}: {}", r.rule_id, r.case, r.detail)).collect();
+    let failed: Vec<_> = results
+        .iter()
+        .filter(|r| !r.passed)
+        .map(|r| format!("{} - {}: {}", r.rule_id, r.case, r.detail))
+        .collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
@@ -203,5 +279,8 @@ async fn the_shipped_rules_are_free_of_lint() {
 #[test]
 fn the_binary_carries_the_rules_that_are_on_the_disk() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../queries");
-    assert_eq!(Bundle::load(None).unwrap().hash(), Bundle::from_folder(&folder).unwrap().hash());
+    assert_eq!(
+        Bundle::load(None).unwrap().hash(),
+        Bundle::from_folder(&folder).unwrap().hash()
+    );
 }

@@ -23,13 +23,33 @@ use crate::values::value_at;
 /// Which column of which dataset states an attribute of which party.
 const ATTRIBUTES: [(&str, &str, &str, AttributeKind); 8] = [
     ("suppliers", "supplier_party_id", "phone", AttributeKind::Phone),
-    ("suppliers", "supplier_party_id", "address", AttributeKind::Address),
-    ("suppliers", "supplier_party_id", "bank_account", AttributeKind::Account),
+    (
+        "suppliers",
+        "supplier_party_id",
+        "address",
+        AttributeKind::Address,
+    ),
+    (
+        "suppliers",
+        "supplier_party_id",
+        "bank_account",
+        AttributeKind::Account,
+    ),
     ("suppliers", "supplier_party_id", "email", AttributeKind::Email),
     ("staff", "staff_party_id", "phone", AttributeKind::Phone),
     ("bids", "supplier_party_id", "contact_phone", AttributeKind::Phone),
-    ("bids", "supplier_party_id", "deposit_account", AttributeKind::Account),
-    ("rep_registrations", "rep_party_id", "rep_phone", AttributeKind::Phone),
+    (
+        "bids",
+        "supplier_party_id",
+        "deposit_account",
+        AttributeKind::Account,
+    ),
+    (
+        "rep_registrations",
+        "rep_party_id",
+        "rep_phone",
+        AttributeKind::Phone,
+    ),
 ];
 
 /// Builds the graph of the snapshot that `context` shows.
@@ -40,8 +60,10 @@ pub async fn build(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Re
 
 async fn gather(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Result<GraphInput> {
     let staff_of_party = staff(context).await?;
-    let party_of_staff: HashMap<&str, &str> =
-        staff_of_party.iter().flat_map(|(party, ids)| ids.iter().map(|id| (id.as_str(), party.as_str()))).collect();
+    let party_of_staff: HashMap<&str, &str> = staff_of_party
+        .iter()
+        .flat_map(|(party, ids)| ids.iter().map(|id| (id.as_str(), party.as_str())))
+        .collect();
     let suppliers = suppliers(context, snapshot).await?;
     let mut input = GraphInput::default();
     for row in rows(context, "select party_id, kind, name from parties").await? {
@@ -121,7 +143,9 @@ async fn gather(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Resul
         input.edges.push(branch_edge(&parent, &branch, source));
     }
     for (dataset, party, column, kind) in ATTRIBUTES {
-        let key = domain::dataset(dataset).map(|d| d.key[0].clone()).unwrap_or_default();
+        let key = domain::dataset(dataset)
+            .map(|d| d.key[0].clone())
+            .unwrap_or_default();
         let sql = format!(
             "select {key}, {party}, {column}, _source, _batch, _row from {dataset} \
              where {party} is not null and {column} is not null"
@@ -136,7 +160,12 @@ async fn gather(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Resul
             };
             if let Some(value) = value {
                 let source = row.source(dataset, &key);
-                input.attributes.push(AttributeInput { party: row.owned(party), kind, value, source });
+                input.attributes.push(AttributeInput {
+                    party: row.owned(party),
+                    kind,
+                    value,
+                    source,
+                });
             }
         }
     }
@@ -146,10 +175,16 @@ async fn gather(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Resul
 /// Party -> its staff ids.
 async fn staff(context: &SessionContext) -> Result<BTreeMap<String, Vec<String>>> {
     let mut staff: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for row in
-        rows(context, "select staff_id, staff_party_id from staff where staff_party_id is not null").await?
+    for row in rows(
+        context,
+        "select staff_id, staff_party_id from staff where staff_party_id is not null",
+    )
+    .await?
     {
-        staff.entry(row.owned("staff_party_id")).or_default().push(row.owned("staff_id"));
+        staff
+            .entry(row.owned("staff_party_id"))
+            .or_default()
+            .push(row.owned("staff_id"));
     }
     Ok(staff)
 }
@@ -160,8 +195,12 @@ async fn suppliers(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Re
     let lookup = snapshot.parties().await?;
     let mut parties = HashSet::new();
     for dataset in domain::catalogue() {
-        let Some(slot) = dataset.mentions.iter().find(|m| m.slot == "supplier") else { continue };
-        let Some(table) = snapshot.dataset(&dataset.name).await? else { continue };
+        let Some(slot) = dataset.mentions.iter().find(|m| m.slot == "supplier") else {
+            continue;
+        };
+        let Some(table) = snapshot.dataset(&dataset.name).await? else {
+            continue;
+        };
         let what = || format!("suppliers of {}", dataset.name);
         let mut stream = context
             .read_table(table)
@@ -174,7 +213,13 @@ async fn suppliers(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Re
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(CollisionError::engine(what()))?;
             let references = batch.column(0).as_primitive::<Int64Type>();
-            parties.extend(references.iter().flatten().filter_map(|r| lookup.party_id(r)).map(str::to_owned));
+            parties.extend(
+                references
+                    .iter()
+                    .flatten()
+                    .filter_map(|r| lookup.party_id(r))
+                    .map(str::to_owned),
+            );
         }
     }
     Ok(parties)
@@ -241,4 +286,3 @@ async fn rows(context: &SessionContext, sql: &str) -> Result<Vec<Row>> {
     }
     Ok(rows)
 }
-

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, ListArray, RecordBatch, StringViewArray,
-    StructArray,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, ListArray, RecordBatch,
+    StringViewArray, StructArray,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema};
@@ -21,15 +21,29 @@ use graph::{Graph, Hop};
 
 /// Registers all of them over one graph.
 pub fn register(context: &SessionContext, graph: Arc<Graph>) {
-    let answers = Arc::new(Answers { graph, known: Mutex::default() });
+    let answers = Arc::new(Answers {
+        graph,
+        known: Mutex::default(),
+    });
     for (name, question) in [
-        ("related_parties", Question::RelatedParties as fn(usize) -> Question),
+        (
+            "related_parties",
+            Question::RelatedParties as fn(usize) -> Question,
+        ),
         ("related_suppliers", |_| Question::RelatedSuppliers),
         ("shared_attributes", |_| Question::SharedAttributes),
         ("components", |_| Question::Components),
     ] {
         let takes_hops = name == "related_parties";
-        context.register_udtf(name, Arc::new(GraphFunction { name, question, takes_hops, answers: answers.clone() }));
+        context.register_udtf(
+            name,
+            Arc::new(GraphFunction {
+                name,
+                question,
+                takes_hops,
+                answers: answers.clone(),
+            }),
+        );
     }
 }
 
@@ -75,7 +89,9 @@ struct GraphFunction {
 
 impl std::fmt::Debug for GraphFunction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GraphFunction").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("GraphFunction")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -85,7 +101,13 @@ impl TableFunctionImpl for GraphFunction {
             ([], false) => 0,
             ([hops], true) => match whole_number(hops) {
                 Some(hops) => hops,
-                None => return plan_err!("{}(max_hops) takes a whole number, e.g. {}(4)", self.name, self.name),
+                None => {
+                    return plan_err!(
+                        "{}(max_hops) takes a whole number, e.g. {}(4)",
+                        self.name,
+                        self.name
+                    );
+                }
             },
             (_, true) => return plan_err!("{}(max_hops) takes one argument", self.name),
             (_, false) => return plan_err!("{}() takes no argument", self.name),
@@ -120,12 +142,17 @@ fn dates(values: impl Iterator<Item = Option<i32>>) -> ArrayRef {
 
 /// Texts such as "40.0000" as decimal(7,4).
 fn percents<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Result<ArrayRef> {
-    let scaled: Decimal128Array = values.map(|v| v.and_then(|v| v.replace('.', "").parse().ok())).collect();
+    let scaled: Decimal128Array = values
+        .map(|v| v.and_then(|v| v.replace('.', "").parse().ok()))
+        .collect();
     Ok(Arc::new(scaled.with_precision_and_scale(7, 4)?))
 }
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch> {
-    let fields: Vec<Field> = columns.iter().map(|(n, a)| Field::new(*n, a.data_type().clone(), true)).collect();
+    let fields: Vec<Field> = columns
+        .iter()
+        .map(|(n, a)| Field::new(*n, a.data_type().clone(), true))
+        .collect();
     let arrays = columns.into_iter().map(|(_, array)| array).collect();
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
 }
@@ -147,12 +174,27 @@ fn hop_lists<'g>(rows: impl Iterator<Item = &'g Vec<Hop<'g>>> + Clone) -> Result
         ("key", text(hops().map(|h| h.row.key.as_ref()))),
         ("source", text(hops().map(|h| h.row.source.as_ref()))),
         ("batch", text(hops().map(|h| h.row.batch.as_ref()))),
-        ("row", Arc::new(Int64Array::from_iter_values(hops().map(|h| h.row.row as i64)))),
+        (
+            "row",
+            Arc::new(Int64Array::from_iter_values(hops().map(|h| h.row.row as i64))),
+        ),
     ];
-    let fields: Fields = columns.iter().map(|(n, a)| Field::new(*n, a.data_type().clone(), true)).collect();
-    let structs = StructArray::try_new(fields.clone(), columns.into_iter().map(|(_, a)| a).collect(), None)?;
+    let fields: Fields = columns
+        .iter()
+        .map(|(n, a)| Field::new(*n, a.data_type().clone(), true))
+        .collect();
+    let structs = StructArray::try_new(
+        fields.clone(),
+        columns.into_iter().map(|(_, a)| a).collect(),
+        None,
+    )?;
     let item = Arc::new(Field::new("item", DataType::Struct(fields), true));
-    Ok(Arc::new(ListArray::try_new(item, lengths, Arc::new(structs), None)?))
+    Ok(Arc::new(ListArray::try_new(
+        item,
+        lengths,
+        Arc::new(structs),
+        None,
+    )?))
 }
 
 fn counts(values: impl Iterator<Item = usize>) -> ArrayRef {
@@ -161,7 +203,10 @@ fn counts(values: impl Iterator<Item = usize>) -> ArrayRef {
 
 fn told_when_cut(truncated: bool, function: &str) {
     if truncated {
-        tracing::warn!(function, "graph.answer.cut: a limit cut the answer; some relations are left out");
+        tracing::warn!(
+            function,
+            "graph.answer.cut: a limit cut the answer; some relations are left out"
+        );
     }
 }
 
@@ -172,11 +217,19 @@ fn related_parties(graph: &Graph, max_hops: usize) -> Result<RecordBatch> {
     batch(vec![
         ("staff_id", text(rows.iter().map(|r| r.staff_id))),
         ("staff_party_id", text(rows.iter().map(|r| r.staff_party_id))),
-        ("supplier_party_id", text(rows.iter().map(|r| r.supplier_party_id))),
+        (
+            "supplier_party_id",
+            text(rows.iter().map(|r| r.supplier_party_id)),
+        ),
         ("hops", hop_lists(rows.iter().map(|r| &r.path.hops))?),
         ("hop_count", counts(rows.iter().map(|r| r.path.hops.len()))),
         ("share", percents(rows.iter().map(|r| r.path.share.as_deref()))?),
-        ("controls", Arc::new(BooleanArray::from_iter(rows.iter().map(|r| Some(r.path.controls))))),
+        (
+            "controls",
+            Arc::new(BooleanArray::from_iter(
+                rows.iter().map(|r| Some(r.path.controls)),
+            )),
+        ),
         ("valid_from", dates(rows.iter().map(|r| r.path.valid_from))),
         ("valid_to", dates(rows.iter().map(|r| r.path.valid_to))),
     ])
@@ -206,10 +259,19 @@ fn shared_attributes(graph: &Graph) -> Result<RecordBatch> {
         ("kind", text(rows.iter().map(|r| r.kind.as_str()))),
         ("value", text(rows.iter().map(|r| r.value))),
         ("degree", counts(rows.iter().map(|r| r.degree as usize))),
-        ("weak", Arc::new(BooleanArray::from_iter(rows.iter().map(|r| Some(r.weak))))),
-        ("a_dataset", text(rows.iter().map(|r| r.a_source.dataset.as_ref()))),
+        (
+            "weak",
+            Arc::new(BooleanArray::from_iter(rows.iter().map(|r| Some(r.weak)))),
+        ),
+        (
+            "a_dataset",
+            text(rows.iter().map(|r| r.a_source.dataset.as_ref())),
+        ),
         ("a_key", text(rows.iter().map(|r| r.a_source.key.as_ref()))),
-        ("b_dataset", text(rows.iter().map(|r| r.b_source.dataset.as_ref()))),
+        (
+            "b_dataset",
+            text(rows.iter().map(|r| r.b_source.dataset.as_ref())),
+        ),
         ("b_key", text(rows.iter().map(|r| r.b_source.key.as_ref()))),
     ])
 }

@@ -15,7 +15,22 @@ use crate::data::Snapshot;
 use crate::error::Result;
 
 /// The table functions over the graph.
-pub const FUNCTIONS: [&str; 4] = ["related_parties", "shared_attributes", "components", "related_suppliers"];
+pub const FUNCTIONS: [&str; 4] = [
+    "related_parties",
+    "shared_attributes",
+    "components",
+    "related_suppliers",
+];
+
+/// The datasets that the graph is built from.
+pub const DATASETS: [&str; 6] = [
+    "staff",
+    "suppliers",
+    "relations",
+    "declarations",
+    "bids",
+    "rep_registrations",
+];
 
 /// Builds the graph of the snapshot that `context` shows and registers its table functions there.
 pub async fn register(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Result<()> {

@@ -33,7 +33,9 @@ pub struct PartyQuestions {
 
 impl std::fmt::Debug for PartyQuestions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PartyQuestions").field("snapshot", &self.snapshot.id()).finish_non_exhaustive()
+        f.debug_struct("PartyQuestions")
+            .field("snapshot", &self.snapshot.id())
+            .finish_non_exhaustive()
     }
 }
 
@@ -41,10 +43,17 @@ type Row = BTreeMap<String, Value>;
 
 impl PartyQuestions {
     pub async fn open(runtime: Arc<RuntimeEnv>, snapshot: Arc<dyn Snapshot>) -> Result<Self> {
-        let options = SessionOptions { threads: 0, hash_join: true, for_questions: true };
-        let context = session::open(runtime, &snapshot, options).await?;
+        let options = SessionOptions {
+            for_questions: true,
+            ..SessionOptions::default()
+        };
+        let context = session::open(runtime, &snapshot, options, None).await?;
         let graph = Arc::new(build(&context, &snapshot).await?);
-        Ok(Self { context, snapshot, graph })
+        Ok(Self {
+            context,
+            snapshot,
+            graph,
+        })
     }
 
     pub fn snapshot_id(&self) -> i64 {
@@ -55,12 +64,21 @@ impl PartyQuestions {
     pub async fn find(&self, text: &str) -> Result<Vec<PartyInfo>> {
         let text = text.trim();
         let mut ids: Vec<String> = Vec::new();
-        let uscc = Uscc::parse(text).map(|u| u.as_str().to_owned()).unwrap_or_default();
-        let id_number = IdNumber::parse(text).map(|n| n.as_str().to_owned()).unwrap_or_default();
+        let uscc = Uscc::parse(text)
+            .map(|u| u.as_str().to_owned())
+            .unwrap_or_default();
+        let id_number = IdNumber::parse(text)
+            .map(|n| n.as_str().to_owned())
+            .unwrap_or_default();
         let by_party = "select party_id from parties where party_id = $text or uscc = $uscc or id_number = $number \
                         or name = $text or name_key(name) = $key";
         let key = matching::strict_key(text);
-        let values = [("text", text), ("uscc", &uscc), ("number", &id_number), ("key", &key)];
+        let values = [
+            ("text", text),
+            ("uscc", &uscc),
+            ("number", &id_number),
+            ("key", &key),
+        ];
         ids.extend(self.ids(by_party, &values).await?);
         for sql in [
             "select supplier_party_id as party_id from suppliers where supplier_id = $text",
@@ -90,7 +108,9 @@ impl PartyQuestions {
         let (starts, ends) = (self.find(from).await?, self.find(to).await?);
         for (text, found) in [(from, &starts), (to, &ends)] {
             if found.is_empty() {
-                return Err(CollisionError::Source(graph::GraphError::UnknownParty(text.to_owned()).into()));
+                return Err(CollisionError::Source(
+                    graph::GraphError::UnknownParty(text.to_owned()).into(),
+                ));
             }
         }
         let day = as_of.map(|d| (d - NaiveDate::default()).num_days() as i32);
@@ -111,14 +131,23 @@ impl PartyQuestions {
 
     async fn ids(&self, sql: &str, values: &[(&str, &str)]) -> Result<Vec<String>> {
         let rows = self.rows(sql, values).await?;
-        Ok(rows.iter().filter_map(|r| r.get("party_id")?.as_str().map(str::to_owned)).collect())
+        Ok(rows
+            .iter()
+            .filter_map(|r| r.get("party_id")?.as_str().map(str::to_owned))
+            .collect())
     }
 
     async fn info(&self, party_id: &str) -> Result<Option<PartyInfo>> {
-        let rows = self.rows("select * from parties where party_id = $id", &[("id", party_id)]).await?;
-        let Some(row) = rows.into_iter().next() else { return Ok(None) };
+        let rows = self
+            .rows("select * from parties where party_id = $id", &[("id", party_id)])
+            .await?;
+        let Some(row) = rows.into_iter().next() else {
+            return Ok(None);
+        };
         let text = |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
-        let masked = text("id_number").and_then(|n| IdNumber::parse(&n).ok()).map(|n| n.masked());
+        let masked = text("id_number")
+            .and_then(|n| IdNumber::parse(&n).ok())
+            .map(|n| n.masked());
         Ok(Some(PartyInfo {
             party_id: party_id.to_owned(),
             kind: text("kind").unwrap_or_default(),
@@ -126,7 +155,9 @@ impl PartyQuestions {
             code: text("uscc").or(masked),
             aliases: match row.get("aliases") {
                 Some(Value::List(items)) => items.iter().map(ToString::to_string).collect(),
-                Some(Value::Text(joined)) if !joined.is_empty() => joined.split('|').map(str::to_owned).collect(),
+                Some(Value::Text(joined)) if !joined.is_empty() => {
+                    joined.split('|').map(str::to_owned).collect()
+                }
                 _ => Vec::new(),
             },
             mentions: self.mentions(party_id).await?,
@@ -172,8 +203,10 @@ impl PartyQuestions {
 
     async fn rows(&self, sql: &str, values: &[(&str, &str)]) -> Result<Vec<Row>> {
         let what = || "the party's rows";
-        let values: Vec<(&str, ScalarValue)> =
-            values.iter().map(|(n, v)| (*n, ScalarValue::Utf8View(Some((*v).to_owned())))).collect();
+        let values: Vec<(&str, ScalarValue)> = values
+            .iter()
+            .map(|(n, v)| (*n, ScalarValue::Utf8View(Some((*v).to_owned()))))
+            .collect();
         let mut stream = self
             .context
             .sql(sql)
@@ -221,7 +254,10 @@ fn public_hop(hop: &Hop<'_>) -> Value {
         ("to".to_owned(), Value::text(hop.to)),
         ("to_name".to_owned(), Value::text(hop.to_name)),
         ("relation".to_owned(), Value::text(hop.relation.as_str())),
-        ("share".to_owned(), hop.share.clone().map_or(Value::Null, Value::Text)),
+        (
+            "share".to_owned(),
+            hop.share.clone().map_or(Value::Null, Value::Text),
+        ),
         ("valid_from".to_owned(), day(hop.valid_from)),
         ("valid_to".to_owned(), day(hop.valid_to)),
         ("dataset".to_owned(), Value::text(hop.row.dataset.as_ref())),

@@ -61,7 +61,11 @@ pub struct Bundle {
 impl Bundle {
     /// The rules that the binary carries, with those of `own` over them.
     pub fn load(own: Option<&Path>) -> Result<Self> {
-        let mut bundle = Self::from_files(super::embedded::FILES.iter().map(|(p, t)| (p.to_string(), (*t).into())))?;
+        let mut bundle = Self::from_files(
+            super::embedded::FILES
+                .iter()
+                .map(|(p, t)| (p.to_string(), (*t).into())),
+        )?;
         if let Some(dir) = own {
             bundle.add(&read_folder(dir)?, false)?;
         }
@@ -104,7 +108,12 @@ impl Bundle {
                 match file::parse_view(place, text) {
                     Ok((spec, query)) => {
                         if once(format!("view {}", spec.name), place, &mut problems) {
-                            let view = View { hash: file::sha256(text), place: place.clone(), query, spec };
+                            let view = View {
+                                hash: file::sha256(text),
+                                place: place.clone(),
+                                query,
+                                spec,
+                            };
                             self.views.insert(view.spec.name.clone(), view);
                         }
                     }
@@ -140,14 +149,23 @@ impl Bundle {
             }
         }
         problems.extend(self.view_cycles());
-        if problems.is_empty() { Ok(()) } else { Err(CollisionError::BadFiles(problems)) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(CollisionError::BadFiles(problems))
+        }
     }
 
     fn view_cycles(&self) -> Vec<String> {
         self.views
             .iter()
             .filter(|(name, view)| self.views_under(&view.query).contains(*name))
-            .map(|(name, view)| format!("{}: view {name} reads itself, directly or through others", view.place))
+            .map(|(name, view)| {
+                format!(
+                    "{}: view {name} reads itself, directly or through others",
+                    view.place
+                )
+            })
             .collect()
     }
 
@@ -178,13 +196,19 @@ impl Bundle {
     }
 
     pub fn rule(&self, id: &str) -> Result<&LoadedRule> {
-        self.rules.get(id).ok_or_else(|| CollisionError::NoSuchRule(id.to_owned()))
+        self.rules
+            .get(id)
+            .ok_or_else(|| CollisionError::NoSuchRule(id.to_owned()))
     }
 
     /// The rules asked for in id order; all that are not deprecated when none is named.
     pub fn select(&self, ids: &[String]) -> Result<Vec<&LoadedRule>> {
         if ids.is_empty() {
-            return Ok(self.rules.values().filter(|r| r.spec.status != RuleStatus::Deprecated).collect());
+            return Ok(self
+                .rules
+                .values()
+                .filter(|r| r.spec.status != RuleStatus::Deprecated)
+                .collect());
         }
         let wanted: BTreeSet<&String> = ids.iter().collect();
         wanted.into_iter().map(|id| self.rule(id)).collect()
@@ -210,17 +234,26 @@ fn read_folder(dir: &Path) -> Result<Vec<(String, Arc<str>)>> {
     let mut files = Vec::new();
     let mut todo = vec![dir.to_path_buf()];
     while let Some(folder) = todo.pop() {
-        let fail = |source| CollisionError::ReadFile { place: folder.display().to_string(), source };
+        let fail = |source| CollisionError::ReadFile {
+            place: folder.display().to_string(),
+            source,
+        };
         for entry in std::fs::read_dir(&folder).map_err(fail)? {
             let path = entry.map_err(fail)?.path();
             if path.is_dir() {
                 todo.push(path);
                 continue;
             }
-            let place = path.strip_prefix(dir).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+            let place = path
+                .strip_prefix(dir)
+                .unwrap_or(&path)
+                .to_string_lossy()
+                .replace('\\', "/");
             if place.ends_with(".sql") || place.ends_with(".test.yaml") || place.ends_with(".lock") {
-                let text = std::fs::read_to_string(&path)
-                    .map_err(|source| CollisionError::ReadFile { place: path.display().to_string(), source })?;
+                let text = std::fs::read_to_string(&path).map_err(|source| CollisionError::ReadFile {
+                    place: path.display().to_string(),
+                    source,
+                })?;
                 files.push((place, text.into()));
             }
         }

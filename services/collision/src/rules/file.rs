@@ -29,29 +29,45 @@ struct Halves<'a> {
 }
 
 fn bad(place: impl Into<String>, problem: impl Into<String>) -> CollisionError {
-    CollisionError::BadFile { place: place.into(), problem: problem.into() }
+    CollisionError::BadFile {
+        place: place.into(),
+        problem: problem.into(),
+    }
 }
 
 fn halves<'a>(place: &str, text: &'a str) -> Result<Halves<'a>> {
     let start = text.trim_start_matches('\u{feff}').trim_start();
     let skipped = text.len() - start.len();
-    let body = start
-        .strip_prefix(OPEN)
-        .ok_or_else(|| bad(format!("{place}:1"), format!("must open with {OPEN} and YAML front matter")))?;
-    let end = body
-        .find(CLOSE)
-        .ok_or_else(|| bad(format!("{place}:1"), format!("the front matter is not closed by {CLOSE}")))?;
+    let body = start.strip_prefix(OPEN).ok_or_else(|| {
+        bad(
+            format!("{place}:1"),
+            format!("must open with {OPEN} and YAML front matter"),
+        )
+    })?;
+    let end = body.find(CLOSE).ok_or_else(|| {
+        bad(
+            format!("{place}:1"),
+            format!("the front matter is not closed by {CLOSE}"),
+        )
+    })?;
     let lines = |upto: usize| text[..upto].matches('\n').count() + 1;
     let yaml_at = skipped + OPEN.len();
     let sql_at = yaml_at + end + CLOSE.len();
-    Ok(Halves { yaml: &body[..end], yaml_line: lines(yaml_at), sql: &text[sql_at..], sql_line: lines(sql_at) })
+    Ok(Halves {
+        yaml: &body[..end],
+        yaml_line: lines(yaml_at),
+        sql: &text[sql_at..],
+        sql_line: lines(sql_at),
+    })
 }
 
 /// Reads YAML strictly; an error names `place:line`, counting from `first_line`.
 pub fn from_yaml<T: DeserializeOwned>(place: &str, first_line: usize, yaml: &str) -> Result<T> {
     let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
     serde_saphyr::from_str_with_options(yaml, options).map_err(|error| {
-        let line = error.location().map_or(first_line, |at| first_line + at.line() as usize - 1);
+        let line = error
+            .location()
+            .map_or(first_line, |at| first_line + at.line() as usize - 1);
         let text = error.without_snippet().to_string();
         bad(format!("{place}:{line}"), text.lines().next().unwrap_or_default())
     })
@@ -66,9 +82,13 @@ fn query(place: &str, halves: &Halves<'_>) -> Result<Query> {
 
 /// The parser's " at Line: 3, Column: 7" turned into a line of the file.
 fn locate(problem: &str, first_line: usize) -> (usize, String) {
-    let Some(at) = problem.find(" at Line: ") else { return (first_line, problem.to_owned()) };
-    let digits: String =
-        problem[at + " at Line: ".len()..].chars().take_while(char::is_ascii_digit).collect();
+    let Some(at) = problem.find(" at Line: ") else {
+        return (first_line, problem.to_owned());
+    };
+    let digits: String = problem[at + " at Line: ".len()..]
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect();
     match digits.parse::<usize>() {
         Ok(line) => (first_line + line - 1, problem[..at].to_owned()),
         Err(_) => (first_line, problem.to_owned()),
@@ -77,7 +97,10 @@ fn locate(problem: &str, first_line: usize) -> (usize, String) {
 
 /// SHA-256 of a text, hex.
 pub fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
 }
 
 /// A rule file's front matter and query.
@@ -86,10 +109,19 @@ pub fn parse_rule(place: &str, text: &str) -> Result<(RuleSpec, Query)> {
     let spec: RuleSpec = from_yaml(place, halves.yaml_line, halves.yaml)?;
     let file = place.rsplit('/').next().unwrap_or(place);
     if !file.starts_with(&format!("{}_", spec.id)) {
-        return Err(bad(place, format!("the file of rule {0} must be named {0}_<name>.sql", spec.id)));
+        return Err(bad(
+            place,
+            format!("the file of rule {0} must be named {0}_<name>.sql", spec.id),
+        ));
     }
     if duration_seconds(&spec.limits.timeout).is_none() {
-        return Err(bad(place, format!("limits.timeout {:?} is not like 120s, 5m or 1h", spec.limits.timeout)));
+        return Err(bad(
+            place,
+            format!(
+                "limits.timeout {:?} is not like 120s, 5m or 1h",
+                spec.limits.timeout
+            ),
+        ));
     }
     for input in &spec.inputs {
         if let Some(text) = &input.max_staleness
@@ -97,7 +129,10 @@ pub fn parse_rule(place: &str, text: &str) -> Result<(RuleSpec, Query)> {
         {
             return Err(bad(
                 place,
-                format!("inputs.{}: max_staleness {text:?} is not like 26h, 30d or 45m", input.dataset),
+                format!(
+                    "inputs.{}: max_staleness {text:?} is not like 26h, 30d or 45m",
+                    input.dataset
+                ),
             ));
         }
     }
@@ -111,11 +146,17 @@ pub fn parse_view(place: &str, text: &str) -> Result<(ViewSpec, Query)> {
     let spec: ViewSpec = from_yaml(place, halves.yaml_line, halves.yaml)?;
     let file = place.rsplit('/').next().unwrap_or(place);
     if file != format!("{}.sql", spec.name) {
-        return Err(bad(place, format!("the file of view {0} must be named {0}.sql", spec.name)));
+        return Err(bad(
+            place,
+            format!("the file of view {0} must be named {0}.sql", spec.name),
+        ));
     }
     let query = query(place, &halves)?;
     if let Some(name) = query.params.iter().find(|p| *p != "as_of") {
-        return Err(bad(place, format!("a view has no parameters but $as_of; it uses ${name}")));
+        return Err(bad(
+            place,
+            format!("a view has no parameters but $as_of; it uses ${name}"),
+        ));
     }
     Ok((spec, query))
 }
@@ -129,7 +170,11 @@ pub fn duration_seconds(text: &str) -> Option<u64> {
         'd' => 86_400,
         _ => return None,
     };
-    text[..text.len() - 1].parse::<u64>().ok()?.checked_mul(unit).filter(|s| *s > 0)
+    text[..text.len() - 1]
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(unit)
+        .filter(|s| *s > 0)
 }
 
 #[cfg(test)]
@@ -158,7 +203,9 @@ select * from tenders where budget > $floor
 ";
 
     fn problem(text: &str) -> String {
-        parse_rule("rules/x/TST-01_test.sql", text).unwrap_err().to_string()
+        parse_rule("rules/x/TST-01_test.sql", text)
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -173,9 +220,21 @@ select * from tenders where budget > $floor
     #[test]
     fn each_kind_of_malformed_file_is_refused_with_its_line() {
         for (from, to, want) in [
-            ("status: stable", "status: stable\nmood: bad", "TST-01_test.sql:7: unknown field `mood`"),
-            ("status: stable", "status: stable\nid: TST-02", "TST-01_test.sql:7:"),
-            ("required: [budget]}", "required: [budget], required: [x]}", "TST-01_test.sql:12:"),
+            (
+                "status: stable",
+                "status: stable\nmood: bad",
+                "TST-01_test.sql:7: unknown field `mood`",
+            ),
+            (
+                "status: stable",
+                "status: stable\nid: TST-02",
+                "TST-01_test.sql:7:",
+            ),
+            (
+                "required: [budget]}",
+                "required: [budget], required: [x]}",
+                "TST-01_test.sql:12:",
+            ),
             ("status: stable", "status: splendid", "splendid"),
             ("floor: \"0.05\"", "floor: 0.05", "TST-01_test.sql:13:"),
             ("max_staleness: 26h", "max_staleness: soon", "max_staleness"),
@@ -183,7 +242,11 @@ select * from tenders where budget > $floor
             ("/*---", "/*", "must open with"),
             ("---*/", "*/", "not closed"),
             ("id: TST-01", "id: TST-02", "must be named TST-02_"),
-            ("select * from tenders", "delete from tenders", "TST-01_test.sql:18: only a select"),
+            (
+                "select * from tenders",
+                "delete from tenders",
+                "TST-01_test.sql:18: only a select",
+            ),
             ("where budget", "; select 1 where budget", "exactly one select"),
             ("where budget", "where now() > budget", "now gives another"),
             ("where budget", "wher budget or or", "TST-01_test.sql:19:"),

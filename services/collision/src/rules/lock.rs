@@ -32,7 +32,10 @@ impl Lock {
     pub fn render(&self) -> String {
         let mut out = HEAD.to_owned();
         for (id, pin) in &self.0 {
-            out.push_str(&format!("[{id}]\nversion = {}\nhash = \"{}\"\n\n", pin.version, pin.hash));
+            out.push_str(&format!(
+                "[{id}]\nversion = {}\nhash = \"{}\"\n\n",
+                pin.version, pin.hash
+            ));
         }
         out
     }
@@ -44,9 +47,10 @@ impl Lock {
             Some(pin) if pin.version == version && pin.hash != hash => Some(format!(
                 "the text of {id} changed but its version is still {version}; raise `version`, then run `rules lock`"
             )),
-            Some(pin) if pin.version != version => {
-                Some(format!("{id} has version {version}, rules.lock has {}; run `rules lock`", pin.version))
-            }
+            Some(pin) if pin.version != version => Some(format!(
+                "{id} has version {version}, rules.lock has {}; run `rules lock`",
+                pin.version
+            )),
             Some(_) => None,
         }
     }
@@ -59,16 +63,31 @@ impl Lock {
         for (id, version, hash) in rules {
             match self.0.get(id) {
                 Some(pin) if pin.version == version && pin.hash != hash => {
-                    problems.push(format!("the text of {id} changed but its version is still {version}; raise `version`"));
+                    problems.push(format!(
+                        "the text of {id} changed but its version is still {version}; raise `version`"
+                    ));
                 }
                 Some(pin) if pin.version > version => {
-                    problems.push(format!("the version of {id} went down from {} to {version}", pin.version));
+                    problems.push(format!(
+                        "the version of {id} went down from {} to {version}",
+                        pin.version
+                    ));
                 }
                 _ => {}
             }
-            next.insert(id.to_owned(), Pin { version, hash: hash.to_owned() });
+            next.insert(
+                id.to_owned(),
+                Pin {
+                    version,
+                    hash: hash.to_owned(),
+                },
+            );
         }
-        if problems.is_empty() { Ok(Self(next)) } else { Err(CollisionError::BadFiles(problems)) }
+        if problems.is_empty() {
+            Ok(Self(next))
+        } else {
+            Err(CollisionError::BadFiles(problems))
+        }
     }
 }
 
@@ -78,12 +97,18 @@ mod tests {
 
     #[test]
     fn changed_text_needs_a_new_version() {
-        let lock = Lock::default().updated([("A-1", 1, "aa"), ("B-1", 3, "bb")].into_iter()).unwrap();
+        let lock = Lock::default()
+            .updated([("A-1", 1, "aa"), ("B-1", 3, "bb")].into_iter())
+            .unwrap();
         assert_eq!(Lock::parse("rules.lock", &lock.render()).unwrap(), lock);
         assert_eq!(lock.problem("A-1", 1, "aa"), None);
         assert!(lock.problem("A-1", 1, "ab").unwrap().contains("raise `version`"));
         assert!(lock.problem("A-1", 2, "ab").unwrap().contains("rules lock"));
-        assert!(lock.problem("C-1", 1, "cc").unwrap().contains("not in rules.lock"));
+        assert!(
+            lock.problem("C-1", 1, "cc")
+                .unwrap()
+                .contains("not in rules.lock")
+        );
         assert!(lock.updated([("A-1", 1, "ab")].into_iter()).is_err());
         assert!(lock.updated([("B-1", 2, "bb")].into_iter()).is_err());
         assert!(lock.updated([("A-1", 2, "ab")].into_iter()).is_ok());

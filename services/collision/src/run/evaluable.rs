@@ -55,9 +55,20 @@ impl InputFacts {
         for (name, (columns, rows)) in wanted {
             let synced = snapshot.dataset(name).await?.is_some();
             let last_synced = snapshot.last_synced(name).await?;
-            let (rows, empty_columns) =
-                if synced { probe(context, name, &columns, rows).await? } else { (0, BTreeSet::new()) };
-            datasets.insert(name.to_owned(), DatasetFacts { synced, last_synced, rows, empty_columns });
+            let (rows, empty_columns) = if synced {
+                probe(context, name, &columns, rows).await?
+            } else {
+                (0, BTreeSet::new())
+            };
+            datasets.insert(
+                name.to_owned(),
+                DatasetFacts {
+                    synced,
+                    last_synced,
+                    rows,
+                    empty_columns,
+                },
+            );
         }
         Ok(Self { datasets })
     }
@@ -65,7 +76,12 @@ impl InputFacts {
     /// The first thing that keeps the rule from saying anything, in the order of its inputs.
     pub fn reason(&self, rule: &RuleSpec, as_of: NaiveDate) -> Option<Reason> {
         let reason = |code: &str, zh: String, en: String| Some((code.to_owned(), Bilingual { zh, en }));
-        for (n, input) in rule.inputs.iter().enumerate().filter(|(_, input)| !input.optional) {
+        for (n, input) in rule
+            .inputs
+            .iter()
+            .enumerate()
+            .filter(|(_, input)| !input.optional)
+        {
             let name = &input.dataset;
             let title = domain::dataset(name).map_or(name.clone(), |d| d.title.clone());
             let Some(facts) = self.datasets.get(name).filter(|f| f.synced) else {
@@ -112,8 +128,12 @@ impl InputFacts {
                     let hours = age.num_hours();
                     return reason(
                         "INPUT_STALE",
-                        format!("数据过期：{title}（{name}）距 {as_of} 日终已有 {hours} 小时未同步，上限为 {limit}"),
-                        format!("dataset {name} was last synced {hours} h before the end of {as_of}; the limit is {limit}"),
+                        format!(
+                            "数据过期：{title}（{name}）距 {as_of} 日终已有 {hours} 小时未同步，上限为 {limit}"
+                        ),
+                        format!(
+                            "dataset {name} was last synced {hours} h before the end of {as_of}; the limit is {limit}"
+                        ),
                     );
                 }
             }
@@ -133,7 +153,10 @@ async fn probe(
     let what = || format!("looking at {dataset}");
     let key = domain::dataset(dataset).map(|d| d.key[0].clone());
     let mut missing: BTreeSet<String> = columns.iter().map(|c| (*c).to_owned()).collect();
-    let table = context.table(dataset).await.map_err(CollisionError::engine(what()))?;
+    let table = context
+        .table(dataset)
+        .await
+        .map_err(CollisionError::engine(what()))?;
     let selected: BTreeSet<String> = missing.iter().cloned().chain(key).collect();
     let known: Vec<String> = selected
         .into_iter()

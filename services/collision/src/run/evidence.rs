@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::datasource::MemTable;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::{JoinType, ident};
 use datafusion::prelude::SessionContext;
 use domain::hit::EvidenceRow;
@@ -17,14 +18,26 @@ use crate::data::Snapshot;
 use crate::data::memory::typed_column;
 use crate::data::tables::read_type;
 use crate::error::{CollisionError, Result};
+use crate::session::{self, SessionOptions};
 use crate::values::value_at;
 
 /// The rows of these keys as they stand in the snapshot. Keys without a row are absent.
 pub async fn fetch(
-    context: &SessionContext,
+    runtime: &Arc<RuntimeEnv>,
     snapshot: &Arc<dyn Snapshot>,
     keys: &BTreeSet<RowKey>,
+    threads: usize,
 ) -> Result<BTreeMap<RowKey, EvidenceRow>> {
+    if keys.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let datasets: BTreeSet<String> = keys.iter().map(|(dataset, _)| dataset.clone()).collect();
+    let options = SessionOptions {
+        threads,
+        late_columns: true,
+        ..SessionOptions::default()
+    };
+    let context = &session::open(runtime.clone(), snapshot, options, Some(&datasets)).await?;
     let mut by_dataset: BTreeMap<&str, Vec<&Vec<String>>> = BTreeMap::new();
     for (dataset, key) in keys {
         by_dataset.entry(dataset).or_default().push(key);
@@ -68,7 +81,10 @@ async fn fetch_dataset(
     shown.extend(["_source", "_batch", "_row", "_hash"]);
     let left: Vec<&str> = names.iter().map(String::as_str).collect();
     let right: Vec<&str> = dataset.key.iter().map(String::as_str).collect();
-    let table = context.table(&dataset.name).await.map_err(CollisionError::engine(what()))?;
+    let table = context
+        .table(&dataset.name)
+        .await
+        .map_err(CollisionError::engine(what()))?;
     let mut stream = wanted
         .join(table, JoinType::RightSemi, &left, &right, None)
         .and_then(|joined| joined.select(shown.into_iter().map(ident).collect::<Vec<_>>()))
@@ -87,17 +103,17 @@ async fn fetch_dataset(
     Ok(())
 }
 
-fn evidence_row(
-    dataset: &Dataset,
-    batch: &RecordBatch,
-    n: usize,
-) -> datafusion::error::Result<EvidenceRow> {
+fn evidence_row(dataset: &Dataset, batch: &RecordBatch, n: usize) -> datafusion::error::Result<EvidenceRow> {
     let mut values = BTreeMap::new();
     for (column, array) in dataset.columns.iter().zip(batch.columns()) {
         values.insert(column.name.clone(), value_at(array.as_ref(), n)?);
     }
     let place = |offset: usize| value_at(batch.column(dataset.columns.len() + offset).as_ref(), n);
-    let key = dataset.key.iter().map(|k| (k.clone(), values.get(k).cloned().unwrap_or(Value::Null))).collect();
+    let key = dataset
+        .key
+        .iter()
+        .map(|k| (k.clone(), values.get(k).cloned().unwrap_or(Value::Null)))
+        .collect();
     Ok(EvidenceRow {
         dataset: dataset.name.clone(),
         key,

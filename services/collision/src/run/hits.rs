@@ -27,7 +27,13 @@ pub struct RawHit {
 impl RawHit {
     /// What decides between two rows of one identity.
     fn rank(&self) -> (&str, &str, &Option<String>, &BTreeMap<String, Value>, &Vec<Value>) {
-        (&self.message.zh, &self.message.en, &self.amount_at_risk, &self.subject, &self.path)
+        (
+            &self.message.zh,
+            &self.message.en,
+            &self.amount_at_risk,
+            &self.subject,
+            &self.path,
+        )
     }
 
     /// One hit of two rows with one identity, whichever came first: the lesser row, the evidence of both.
@@ -60,7 +66,9 @@ pub fn check_schema(rule: &RuleSpec, schema: &SchemaRef) -> std::result::Result<
     let mut problems = Vec::new();
     let mut need = |column: &str, what: &str| {
         if schema.field_with_name(column).is_err() {
-            problems.push(format!("{what} names the column {column}, which the select does not give"));
+            problems.push(format!(
+                "{what} names the column {column}, which the select does not give"
+            ));
         }
     };
     rule.identity.iter().for_each(|c| need(c, "identity"));
@@ -73,21 +81,38 @@ pub fn check_schema(rule: &RuleSpec, schema: &SchemaRef) -> std::result::Result<
     }
     for field in schema.fields() {
         if has_float(field.data_type()) {
-            problems.push(format!("the column {} is a binary float; cast it to a decimal", field.name()));
+            problems.push(format!(
+                "the column {} is a binary float; cast it to a decimal",
+                field.name()
+            ));
         }
     }
-    if let Some(field) = rule.amount_at_risk.as_ref().and_then(|c| schema.field_with_name(c).ok())
+    if let Some(field) = rule
+        .amount_at_risk
+        .as_ref()
+        .and_then(|c| schema.field_with_name(c).ok())
         && !field.data_type().is_decimal()
         && !field.data_type().is_integer()
     {
-        problems.push(format!("amount_at_risk {} is {}, not a decimal", field.name(), field.data_type()));
+        problems.push(format!(
+            "amount_at_risk {} is {}, not a decimal",
+            field.name(),
+            field.data_type()
+        ));
     }
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
 }
 
 /// The names in braces.
 pub fn placeholders(template: &str) -> impl Iterator<Item = &str> {
-    template.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
+    template
+        .split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
 }
 
 fn fill(template: &str, row: &BTreeMap<&str, Value>) -> String {
@@ -112,7 +137,11 @@ fn fill(template: &str, row: &BTreeMap<&str, Value>) -> String {
 }
 
 /// The keys in an evidence column's value.
-fn evidence_keys(spec: &EvidenceSpec, value: &Value, out: &mut BTreeSet<RowKey>) -> std::result::Result<(), String> {
+fn evidence_keys(
+    spec: &EvidenceSpec,
+    value: &Value,
+    out: &mut BTreeSet<RowKey>,
+) -> std::result::Result<(), String> {
     let one = |texts: Vec<String>| (spec.dataset.clone(), texts);
     match value {
         Value::Null => {}
@@ -154,11 +183,21 @@ fn evidence_keys(spec: &EvidenceSpec, value: &Value, out: &mut BTreeSet<RowKey>)
 
 impl<'a> Collector<'a> {
     pub fn new(rule: &'a RuleSpec, evidence_rows_max: usize) -> Self {
-        Self { rule, evidence_rows_max, hits: Vec::new(), capped: 0, last_capped: None, repeated: Vec::new() }
+        Self {
+            rule,
+            evidence_rows_max,
+            hits: Vec::new(),
+            capped: 0,
+            last_capped: None,
+            repeated: Vec::new(),
+        }
     }
 
     fn bad(&self, problem: String) -> CollisionError {
-        CollisionError::BadOutput { rule: self.rule.id.clone(), problem }
+        CollisionError::BadOutput {
+            rule: self.rule.id.clone(),
+            problem,
+        }
     }
 
     pub fn add(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -187,7 +226,10 @@ impl<'a> Collector<'a> {
             }
             let mut values = BTreeMap::new();
             for (n, field) in schema.fields().iter().enumerate() {
-                values.insert(field.name().as_str(), cell(n, row).map_err(|e| self.bad(e.to_string()))?);
+                values.insert(
+                    field.name().as_str(),
+                    cell(n, row).map_err(|e| self.bad(e.to_string()))?,
+                );
             }
             let hit = self.hit(id, &values)?;
             match self.hits.last_mut().filter(|_| repeats) {
@@ -215,9 +257,21 @@ impl<'a> Collector<'a> {
         }
         Ok(RawHit {
             identity,
-            subject: rule.subject.iter().map(|(role, column)| (role.clone(), of(column))).collect(),
-            amount_at_risk: rule.amount_at_risk.as_ref().map(of).filter(|v| !v.is_null()).map(|v| v.to_string()),
-            message: Bilingual { zh: fill(&rule.message.zh, row), en: fill(&rule.message.en, row) },
+            subject: rule
+                .subject
+                .iter()
+                .map(|(role, column)| (role.clone(), of(column)))
+                .collect(),
+            amount_at_risk: rule
+                .amount_at_risk
+                .as_ref()
+                .map(of)
+                .filter(|v| !v.is_null())
+                .map(|v| v.to_string()),
+            message: Bilingual {
+                zh: fill(&rule.message.zh, row),
+                en: fill(&rule.message.en, row),
+            },
             path: match rule.path.as_ref().map(of) {
                 Some(Value::List(hops)) => hops,
                 _ => Vec::new(),

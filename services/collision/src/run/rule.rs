@@ -40,8 +40,10 @@ pub async fn plan(
         .await
         .map_err(CollisionError::engine(format!("rule {}", rule.id)))?;
     let frame = DataFrame::new(context.state(), plan);
-    check_schema(rule, frame.schema().inner())
-        .map_err(|problems| CollisionError::BadOutput { rule: rule.id.clone(), problem: problems.join("; ") })?;
+    check_schema(rule, frame.schema().inner()).map_err(|problems| CollisionError::BadOutput {
+        rule: rule.id.clone(),
+        problem: problems.join("; "),
+    })?;
     Ok(frame)
 }
 
@@ -63,8 +65,14 @@ pub async fn run(
     });
     match tokio::time::timeout(Duration::from_secs(seconds), work.join()).await {
         Ok(Ok(result)) => result,
-        Ok(Err(stopped)) => Err(CollisionError::Panicked { what: format!("rule {id}"), detail: panic_text(stopped) }),
-        Err(_) => Err(CollisionError::TimedOut { what: format!("rule {id}"), seconds }),
+        Ok(Err(stopped)) => Err(CollisionError::Panicked {
+            what: format!("rule {id}"),
+            detail: panic_text(stopped),
+        }),
+        Err(_) => Err(CollisionError::TimedOut {
+            what: format!("rule {id}"),
+            seconds,
+        }),
     }
 }
 
@@ -81,7 +89,11 @@ async fn gather(frame: DataFrame, rule: &RuleSpec, evidence_rows_max: usize) -> 
     while let Some(batch) = stream.next().await {
         collector.add(&batch.map_err(CollisionError::engine(what()))?)?;
     }
-    Ok(RuleOutput { hits: collector.hits, capped: collector.capped, repeated: collector.repeated })
+    Ok(RuleOutput {
+        hits: collector.hits,
+        capped: collector.capped,
+        repeated: collector.repeated,
+    })
 }
 
 fn panic_text(stopped: tokio::task::JoinError) -> String {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::physical_plan::collect;
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::prelude::SessionContext;
 use domain::hit::{EvidenceRow, Hit, RuleOutcome, RuleState, RunOutput};
 use domain::ports::{Progress, ProgressUpdate, RunRequest};
@@ -13,10 +15,10 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 
 use super::evaluable::InputFacts;
+use super::evidence;
 use super::hits::{RawHit, RowKey};
 use super::rule::{self, RuleOutput};
 use super::views::{self, OpenedViews};
-use super::evidence;
 use crate::data::Snapshot;
 use crate::error::{CollisionError, Result};
 use crate::graphs;
@@ -35,14 +37,17 @@ pub struct Runner {
 
 /// A session with all that some rules read, opened once for all of them.
 pub struct Opened {
-    context: SessionContext,
+    pub(crate) context: SessionContext,
     facts: InputFacts,
     pub(crate) views: OpenedViews,
 }
 
 impl std::fmt::Debug for Opened {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Opened").field("facts", &self.facts).field("views", &self.views).finish_non_exhaustive()
+        f.debug_struct("Opened")
+            .field("facts", &self.facts)
+            .field("views", &self.views)
+            .finish_non_exhaustive()
     }
 }
 
@@ -68,8 +73,25 @@ impl Runner {
 
     /// Opens the snapshot for these rules: tables, functions, the graph and the views that they need.
     pub async fn open(&self, rules: &[&LoadedRule], request: &RunRequest) -> Result<Opened> {
-        let options = SessionOptions { threads: request.threads, hash_join: true, for_questions: false };
-        let context = session::open(self.runtime.clone(), &self.snapshot, options).await?;
+        let options = SessionOptions {
+            threads: request.threads,
+            ..SessionOptions::default()
+        };
+        let reads: Vec<_> = rules.iter().map(|r| self.bundle.reads(&r.query)).collect();
+        let over_graph = reads
+            .iter()
+            .any(|(_, f)| f.iter().any(|f| graphs::FUNCTIONS.contains(&f.as_str())));
+        let mut datasets: BTreeSet<String> = reads.into_iter().flat_map(|(tables, _)| tables).collect();
+        datasets.extend(
+            rules
+                .iter()
+                .flat_map(|r| &r.spec.inputs)
+                .map(|i| i.dataset.clone()),
+        );
+        if over_graph {
+            datasets.extend(graphs::DATASETS.map(str::to_owned));
+        }
+        let context = session::open(self.runtime.clone(), &self.snapshot, options, Some(&datasets)).await?;
         let specs: Vec<_> = rules.iter().map(|r| r.spec.clone()).collect();
         let facts = InputFacts::gather(&context, &self.snapshot, &specs).await?;
         let queries: Vec<_> = rules
@@ -77,11 +99,15 @@ impl Runner {
             .filter(|r| facts.reason(&r.spec, request.as_of).is_none())
             .map(|r| &r.query)
             .collect();
-        if queries.iter().any(|q| self.bundle.reads(q).1.iter().any(|f| graphs::FUNCTIONS.contains(&f.as_str()))) {
+        if over_graph && !queries.is_empty() {
             graphs::register(&context, &self.snapshot).await?;
         }
         let views = views::open(&context, &self.bundle, &queries, request.as_of, &self.limits).await?;
-        Ok(Opened { context, facts, views })
+        Ok(Opened {
+            context,
+            facts,
+            views,
+        })
     }
 
     /// Runs rules on what was opened for them.
@@ -93,8 +119,10 @@ impl Runner {
         progress: &dyn Progress,
     ) -> Result<RunOutput> {
         let total = rules.len() as u64;
-        let work: Vec<BoxFuture<'_, Done>> =
-            rules.iter().map(|rule| self.one(rule, request, opened).boxed()).collect();
+        let work: Vec<BoxFuture<'_, Done>> = rules
+            .iter()
+            .map(|rule| self.one(rule, request, opened).boxed())
+            .collect();
         let mut running = futures::stream::iter(work).buffered(self.limits.concurrent_rules_max.max(1));
         let mut done = Vec::with_capacity(rules.len());
         while let Some(one) = running.next().await {
@@ -109,9 +137,12 @@ impl Runner {
         }
         drop(running);
 
-        let keys: BTreeSet<RowKey> =
-            done.iter().flat_map(|d| &d.output.hits).flat_map(|h| h.evidence.iter().cloned()).collect();
-        let rows = evidence::fetch(&opened.context, &self.snapshot, &keys).await?;
+        let keys: BTreeSet<RowKey> = done
+            .iter()
+            .flat_map(|d| &d.output.hits)
+            .flat_map(|h| h.evidence.iter().cloned())
+            .collect();
+        let rows = evidence::fetch(&self.runtime, &self.snapshot, &keys, request.threads).await?;
         let outcomes = rules
             .iter()
             .zip(done)
@@ -122,7 +153,12 @@ impl Runner {
                 state: done.state,
                 reason: done.reason,
                 params: done.params,
-                hits: done.output.hits.into_iter().map(|h| hit(rule, h, &rows)).collect(),
+                hits: done
+                    .output
+                    .hits
+                    .into_iter()
+                    .map(|h| hit(rule, h, &rows))
+                    .collect(),
                 capped: done.output.capped,
                 elapsed_ms: done.elapsed_ms,
             })
@@ -135,6 +171,37 @@ impl Runner {
             outcomes,
             all_rules: request.rules.is_empty(),
         })
+    }
+
+    /// Runs one rule and tells how: its physical plan with rows and times of each step. For whoever tunes rules.
+    pub async fn explain(&self, rule: &str, request: &RunRequest) -> Result<String> {
+        let rule = self.bundle.rule(rule)?;
+        let opened = self.open(&[rule], request).await?;
+        let kept: Vec<&str> = opened.views.kept.iter().map(String::as_str).collect();
+        let frame = rule::plan(
+            &opened.context,
+            &rule.spec,
+            &rule.query,
+            &rule.spec.params,
+            request.as_of,
+        )
+        .await?;
+        let what = || format!("rule {}", rule.spec.id);
+        let plan = frame
+            .create_physical_plan()
+            .await
+            .map_err(CollisionError::engine(what()))?;
+        let rows = collect(plan.clone(), opened.context.task_ctx())
+            .await
+            .map_err(CollisionError::engine(what()))?;
+        let count: usize = rows.iter().map(|batch| batch.num_rows()).sum();
+        let steps = DisplayableExecutionPlan::with_metrics(plan.as_ref())
+            .indent(false)
+            .to_string();
+        Ok(format!(
+            "views computed beforehand: [{}]\nrows: {count}\n{steps}",
+            kept.join(", ")
+        ))
     }
 
     async fn one(&self, rule: &LoadedRule, request: &RunRequest, opened: &Opened) -> Done {
@@ -185,16 +252,30 @@ impl Runner {
         let context = &opened.context;
         for view in self.bundle.views_under(&rule.query) {
             if let Some(problem) = opened.views.failed.get(&view) {
-                return Err(CollisionError::BadOutput { rule: rule.spec.id.clone(), problem: problem.clone() });
+                return Err(CollisionError::BadOutput {
+                    rule: rule.spec.id.clone(),
+                    problem: problem.clone(),
+                });
             }
         }
         let rows_max = self.limits.evidence_rows_per_hit_max;
         let run = |context: SessionContext, params: BTreeMap<String, Value>| async move {
-            rule::run(&context, rule.spec.clone(), rule.query.clone(), params, request.as_of, rows_max).await
+            rule::run(
+                &context,
+                rule.spec.clone(),
+                rule.query.clone(),
+                params,
+                request.as_of,
+                rows_max,
+            )
+            .await
         };
         match run(context.clone(), params.clone()).await {
             Err(error) if error.is_out_of_memory() => {
-                tracing::warn!(rule = rule.spec.id, "rule.memory.retry: again with joins that spill");
+                tracing::warn!(
+                    rule = rule.spec.id,
+                    "rule.memory.retry: again with joins that spill"
+                );
                 run(self.spilling(context), params).await
             }
             result => result,
@@ -204,7 +285,10 @@ impl Runner {
     /// The same tables, joined by sorting, which can spill.
     fn spilling(&self, context: &SessionContext) -> SessionContext {
         let mut state = context.state();
-        state.config_mut().options_mut().optimizer.prefer_hash_join = false;
+        let settings = state.config_mut().options_mut();
+        settings.optimizer.prefer_hash_join = false;
+        // Kept free by each sort for its merge; with little memory and several sorts the default is too much.
+        settings.execution.sort_spill_reservation_bytes = 1 << 20;
         SessionContext::new_with_state(state)
     }
 }
@@ -235,7 +319,13 @@ fn failed(error: &CollisionError) -> (String, Bilingual) {
         error if error.is_out_of_memory() => format!("内存不足：{error}"),
         error => format!("执行失败：{error}"),
     };
-    (error.code().into(), Bilingual { zh, en: error.to_string() })
+    (
+        error.code().into(),
+        Bilingual {
+            zh,
+            en: error.to_string(),
+        },
+    )
 }
 
 fn hit(rule: &LoadedRule, raw: RawHit, rows: &BTreeMap<RowKey, EvidenceRow>) -> Hit {

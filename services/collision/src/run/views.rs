@@ -63,7 +63,12 @@ pub async fn open(
     if shared.is_empty() {
         return Ok(opened);
     }
-    for name in order.iter().filter(|name| !opened.failed.contains_key(*name)).cloned().collect::<Vec<_>>() {
+    for name in order
+        .iter()
+        .filter(|name| !opened.failed.contains_key(*name))
+        .cloned()
+        .collect::<Vec<_>>()
+    {
         // Planned anew, because a view below may be kept by now.
         let done = match inline(context, bundle, &name, as_of).await {
             Ok(plan) if shared.contains(&name) && is_heavy(&plan) => {
@@ -101,10 +106,18 @@ fn visit(bundle: &Bundle, query: &Query, order: &mut Vec<String>) {
 
 /// The heavy views that are read more than once: by several rules, by one rule several times, or through views
 /// that are read in place.
-fn shared(bundle: &Bundle, queries: &[&Query], order: &[String], heavy: &BTreeSet<String>) -> BTreeSet<String> {
+fn shared(
+    bundle: &Bundle,
+    queries: &[&Query],
+    order: &[String],
+    heavy: &BTreeSet<String>,
+) -> BTreeSet<String> {
     let mut times: BTreeMap<&str, u64> = BTreeMap::new();
     for query in queries {
-        query.times_read.iter().for_each(|(name, count)| add(bundle, &mut times, name, *count));
+        query
+            .times_read
+            .iter()
+            .for_each(|(name, count)| add(bundle, &mut times, name, *count));
     }
     let mut shared = BTreeSet::new();
     for name in order.iter().rev() {
@@ -145,16 +158,30 @@ fn is_heavy(plan: &LogicalPlan) -> bool {
                 | LogicalPlan::Limit(_)
                 | LogicalPlan::RecursiveQuery(_)
         );
-        Ok(if heavy { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        Ok(if heavy {
+            TreeNodeRecursion::Stop
+        } else {
+            TreeNodeRecursion::Continue
+        })
     });
     visited.is_ok() && heavy
 }
 
-async fn inline(context: &SessionContext, bundle: &Bundle, name: &str, as_of: NaiveDate) -> Result<LogicalPlan> {
+async fn inline(
+    context: &SessionContext,
+    bundle: &Bundle,
+    name: &str,
+    as_of: NaiveDate,
+) -> Result<LogicalPlan> {
     let what = || format!("view {name}");
-    let statement = bundle.views[name].query.bind(&params::literals(&BTreeMap::new(), as_of)?)?;
-    let plan =
-        context.state().statement_to_plan(statement).await.map_err(CollisionError::engine(what()))?;
+    let statement = bundle.views[name]
+        .query
+        .bind(&params::literals(&BTreeMap::new(), as_of)?)?;
+    let plan = context
+        .state()
+        .statement_to_plan(statement)
+        .await
+        .map_err(CollisionError::engine(what()))?;
     register(context, name, Arc::new(ViewTable::new(plan.clone(), None)))?;
     Ok(plan)
 }
@@ -170,20 +197,28 @@ async fn keep(
     let what = || format!("view {name}");
     let frame = DataFrame::new(context.state(), plan);
     let logical = frame.schema().inner().clone();
-    let parts = frame.execute_stream_partitioned().await.map_err(CollisionError::engine(what()))?;
+    let parts = frame
+        .execute_stream_partitioned()
+        .await
+        .map_err(CollisionError::engine(what()))?;
     // The planner settles the types of a union's columns only after the logical plan was made.
     let schema = nullable(&parts.first().map_or(logical, |rows| rows.schema()));
     let folder = match &limits.spill_dir {
         Some(dir) => TempDir::new_in(dir),
         None => TempDir::new(),
     }
-    .map_err(|source| CollisionError::ReadFile { place: "the folder for temporary files".into(), source })?;
+    .map_err(|source| CollisionError::ReadFile {
+        place: "the folder for temporary files".into(),
+        source,
+    })?;
     let used = AtomicUsize::new(opened.reserved.iter().map(MemoryReservation::size).sum());
     let work = parts.into_iter().enumerate().map(|(n, rows)| {
         let path = folder.path().join(format!("{n}.parquet"));
         drain(rows, path, &used, limits.view_bytes_max)
     });
-    let parts: Vec<Part> = futures::future::try_join_all(work).await.map_err(CollisionError::engine(what()))?;
+    let parts: Vec<Part> = futures::future::try_join_all(work)
+        .await
+        .map_err(CollisionError::engine(what()))?;
     if parts.iter().all(|part| part.file.is_none()) {
         let rows: Vec<Vec<RecordBatch>> = parts
             .into_iter()
@@ -191,15 +226,26 @@ async fn keep(
             .collect::<std::result::Result<_, DataFusionError>>()
             .map_err(CollisionError::engine(what()))?;
         let reservation = MemoryConsumer::new(what()).register(&context.runtime_env().memory_pool);
-        reservation.grow(rows.iter().flatten().map(RecordBatch::get_array_memory_size).sum());
+        reservation.grow(
+            rows.iter()
+                .flatten()
+                .map(RecordBatch::get_array_memory_size)
+                .sum(),
+        );
         opened.reserved.push(reservation);
         let table = MemTable::try_new(schema, rows).map_err(CollisionError::engine(what()))?;
         register(context, name, Arc::new(table))?;
     } else {
         finish_files(folder.path(), parts, &schema).map_err(CollisionError::engine(what()))?;
-        context.deregister_table(name).map_err(CollisionError::engine(what()))?;
         context
-            .register_parquet(name, folder.path().to_string_lossy(), ParquetReadOptions::default().schema(&schema))
+            .deregister_table(name)
+            .map_err(CollisionError::engine(what()))?;
+        context
+            .register_parquet(
+                name,
+                folder.path().to_string_lossy(),
+                ParquetReadOptions::default().schema(&schema),
+            )
             .await
             .map_err(CollisionError::engine(what()))?;
         opened.folders.push(folder);
@@ -210,7 +256,11 @@ async fn keep(
 
 /// The schema with every column nullable: what a plan promises of nulls and what its operators emit may differ.
 fn nullable(schema: &SchemaRef) -> SchemaRef {
-    let fields: Vec<_> = schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
+    let fields: Vec<_> = schema
+        .fields()
+        .iter()
+        .map(|f| f.as_ref().clone().with_nullable(true))
+        .collect();
     Arc::new(datafusion::arrow::datatypes::Schema::new(fields))
 }
 
@@ -264,12 +314,22 @@ async fn drain(
 }
 
 fn writer(path: &Path, schema: &SchemaRef) -> std::result::Result<ArrowWriter<File>, DataFusionError> {
-    let properties = WriterProperties::builder().set_compression(Compression::LZ4_RAW).build();
-    Ok(ArrowWriter::try_new(File::create(path)?, schema.clone(), Some(properties))?)
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::LZ4_RAW)
+        .build();
+    Ok(ArrowWriter::try_new(
+        File::create(path)?,
+        schema.clone(),
+        Some(properties),
+    )?)
 }
 
 /// Once one partition is in a file, all are.
-fn finish_files(folder: &Path, parts: Vec<Part>, schema: &SchemaRef) -> std::result::Result<(), DataFusionError> {
+fn finish_files(
+    folder: &Path,
+    parts: Vec<Part>,
+    schema: &SchemaRef,
+) -> std::result::Result<(), DataFusionError> {
     for (n, part) in parts.into_iter().enumerate() {
         let mut file = match part.file {
             Some(file) => file,

@@ -27,7 +27,10 @@ pub fn of(query: &Query) -> Vec<Mutant> {
         let mut change = None;
         let changed = query.edited(|statement| change = mutate(statement, mutants.len()));
         match change {
-            Some(change) => mutants.push(Mutant { change, query: changed }),
+            Some(change) => mutants.push(Mutant {
+                change,
+                query: changed,
+            }),
             None => return mutants,
         }
     }
@@ -75,7 +78,11 @@ fn short(expr: &Expr) -> String {
 fn choices(expr: &Expr) -> Vec<Expr> {
     match expr {
         Expr::BinaryOp { left, op, right } => {
-            let with = |op: BinaryOperator| Expr::BinaryOp { left: left.clone(), op, right: right.clone() };
+            let with = |op: BinaryOperator| Expr::BinaryOp {
+                left: left.clone(),
+                op,
+                right: right.clone(),
+            };
             match op {
                 BinaryOperator::Gt => vec![with(BinaryOperator::GtEq), with(BinaryOperator::LtEq)],
                 BinaryOperator::GtEq => vec![with(BinaryOperator::Gt), with(BinaryOperator::Lt)],
@@ -83,30 +90,58 @@ fn choices(expr: &Expr) -> Vec<Expr> {
                 BinaryOperator::LtEq => vec![with(BinaryOperator::Lt), with(BinaryOperator::Gt)],
                 BinaryOperator::Eq => vec![with(BinaryOperator::NotEq)],
                 BinaryOperator::NotEq => vec![with(BinaryOperator::Eq)],
-                BinaryOperator::And | BinaryOperator::Or => vec![left.as_ref().clone(), right.as_ref().clone()],
+                BinaryOperator::And | BinaryOperator::Or => {
+                    vec![left.as_ref().clone(), right.as_ref().clone()]
+                }
                 _ => Vec::new(),
             }
         }
-        Expr::UnaryOp { op: UnaryOperator::Not, expr } => vec![expr.as_ref().clone()],
+        Expr::UnaryOp {
+            op: UnaryOperator::Not,
+            expr,
+        } => vec![expr.as_ref().clone()],
         Expr::IsNull(inner) => vec![Expr::IsNotNull(inner.clone())],
         Expr::IsNotNull(inner) => vec![Expr::IsNull(inner.clone())],
         Expr::InList { expr, list, negated } => {
-            let mut choices =
-                vec![Expr::InList { expr: expr.clone(), list: list.clone(), negated: !negated }];
+            let mut choices = vec![Expr::InList {
+                expr: expr.clone(),
+                list: list.clone(),
+                negated: !negated,
+            }];
             if list.len() > 1 {
                 choices.extend((0..list.len()).map(|n| {
                     let mut list = list.clone();
                     list.remove(n);
-                    Expr::InList { expr: expr.clone(), list, negated: *negated }
+                    Expr::InList {
+                        expr: expr.clone(),
+                        list,
+                        negated: *negated,
+                    }
                 }));
             }
             choices
         }
-        Expr::InSubquery { expr, subquery, negated } => {
-            vec![Expr::InSubquery { expr: expr.clone(), subquery: subquery.clone(), negated: !negated }]
+        Expr::InSubquery {
+            expr,
+            subquery,
+            negated,
+        } => {
+            vec![Expr::InSubquery {
+                expr: expr.clone(),
+                subquery: subquery.clone(),
+                negated: !negated,
+            }]
         }
-        Expr::Exists { subquery, negated } => vec![Expr::Exists { subquery: subquery.clone(), negated: !negated }],
-        Expr::Between { expr, negated, low, high } => vec![Expr::Between {
+        Expr::Exists { subquery, negated } => vec![Expr::Exists {
+            subquery: subquery.clone(),
+            negated: !negated,
+        }],
+        Expr::Between {
+            expr,
+            negated,
+            low,
+            high,
+        } => vec![Expr::Between {
             expr: expr.clone(),
             negated: !negated,
             low: low.clone(),
@@ -115,9 +150,10 @@ fn choices(expr: &Expr) -> Vec<Expr> {
         Expr::Value(value) => {
             let with = |new: SqlValue| Expr::Value(new.into());
             match &value.value {
-                SqlValue::Number(text, long) => {
-                    shifted_number(text).into_iter().map(|t| with(SqlValue::Number(t, *long))).collect()
-                }
+                SqlValue::Number(text, long) => shifted_number(text)
+                    .into_iter()
+                    .map(|t| with(SqlValue::Number(t, *long)))
+                    .collect(),
                 SqlValue::Boolean(b) => vec![with(SqlValue::Boolean(!b))],
                 _ => Vec::new(),
             }
@@ -139,7 +175,9 @@ fn choices(expr: &Expr) -> Vec<Expr> {
 
 /// A number one unit of its last place up and down.
 pub fn shifted_number(text: &str) -> Vec<String> {
-    let Ok(digits) = text.replace('.', "").parse::<i128>() else { return Vec::new() };
+    let Ok(digits) = text.replace('.', "").parse::<i128>() else {
+        return Vec::new();
+    };
     let places = text.split_once('.').map_or(0, |(_, part)| part.len());
     [digits + 1, digits - 1]
         .into_iter()
@@ -147,14 +185,20 @@ pub fn shifted_number(text: &str) -> Vec<String> {
             let sign = if n < 0 { "-" } else { "" };
             let padded = format!("{:0>width$}", n.unsigned_abs(), width = places + 1);
             let (whole, part) = padded.split_at(padded.len() - places);
-            if places == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") }
+            if places == 0 {
+                format!("{sign}{whole}")
+            } else {
+                format!("{sign}{whole}.{part}")
+            }
         })
         .collect()
 }
 
 /// A date one day later and earlier. Dates that stand for "always" or "never" stay as they are.
 fn shifted_date(text: &str) -> Vec<String> {
-    let TextKind::Date(day) = text_kind(text) else { return Vec::new() };
+    let TextKind::Date(day) = text_kind(text) else {
+        return Vec::new();
+    };
     if !(1950..2150).contains(&day.year()) {
         return Vec::new();
     }
@@ -163,7 +207,13 @@ fn shifted_date(text: &str) -> Vec<String> {
 
 /// The day after and the day before.
 pub fn neighbours(day: NaiveDate) -> Vec<NaiveDate> {
-    [day.checked_add_days(Days::new(1)), day.checked_sub_days(Days::new(1))].into_iter().flatten().collect()
+    [
+        day.checked_add_days(Days::new(1)),
+        day.checked_sub_days(Days::new(1)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[cfg(test)]
@@ -189,7 +239,11 @@ mod tests {
             "d IN ('x', 'y') -> d IN ('y')",
             "DATE '2024-01-01' -> DATE '2023-12-31'",
         ] {
-            assert_eq!(changes.iter().filter(|c| *c == want).count(), 1, "{want} in {changes:#?}");
+            assert_eq!(
+                changes.iter().filter(|c| *c == want).count(),
+                1,
+                "{want} in {changes:#?}"
+            );
         }
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::parser::DFParser;
+use datafusion::sql::sqlparser::ast::Expr;
 use domain::Value;
 
 use crate::error::{CollisionError, Result};
@@ -17,15 +17,17 @@ pub fn in_force(
 ) -> Result<BTreeMap<String, Value>> {
     let mut params = defaults.clone();
     for (name, value) in overrides {
-        let slot = params.get_mut(name).ok_or_else(|| CollisionError::NoSuchParameter {
-            rule: rule.to_owned(),
-            name: name.clone(),
-            known: if defaults.is_empty() {
-                "none".into()
-            } else {
-                defaults.keys().cloned().collect::<Vec<_>>().join(", ")
-            },
-        })?;
+        let slot = params
+            .get_mut(name)
+            .ok_or_else(|| CollisionError::NoSuchParameter {
+                rule: rule.to_owned(),
+                name: name.clone(),
+                known: if defaults.is_empty() {
+                    "none".into()
+                } else {
+                    defaults.keys().cloned().collect::<Vec<_>>().join(", ")
+                },
+            })?;
         *slot = value.clone();
     }
     Ok(params)
@@ -39,12 +41,18 @@ pub fn literals(params: &BTreeMap<String, Value>, as_of: NaiveDate) -> Result<BT
             Value::List(items) if items.is_empty() => {
                 return Err(bad(name, "an empty list cannot be compared with"));
             }
-            Value::List(items) => items.iter().map(|v| literal(name, v)).collect::<Result<Vec<_>>>()?,
+            Value::List(items) => items
+                .iter()
+                .map(|v| literal(name, v))
+                .collect::<Result<Vec<_>>>()?,
             one => vec![literal(name, one)?],
         };
         out.insert(name.clone(), values);
     }
-    out.insert("as_of".into(), vec![literal("as_of", &Value::Text(as_of.to_string()))?]);
+    out.insert(
+        "as_of".into(),
+        vec![literal("as_of", &Value::Text(as_of.to_string()))?],
+    );
     Ok(out)
 }
 
@@ -76,7 +84,10 @@ pub fn text_kind(text: &str) -> TextKind {
 }
 
 fn bad(name: &str, problem: &str) -> CollisionError {
-    CollisionError::BadParameter { name: name.to_owned(), problem: problem.to_owned() }
+    CollisionError::BadParameter {
+        name: name.to_owned(),
+        problem: problem.to_owned(),
+    }
 }
 
 fn literal(name: &str, value: &Value) -> Result<Expr> {
@@ -95,7 +106,9 @@ fn literal(name: &str, value: &Value) -> Result<Expr> {
         Value::Null => return Err(bad(name, "null is no value to compare with")),
         Value::List(_) | Value::Map(_) => return Err(bad(name, "a list may hold plain values only")),
     };
-    DFParser::parse_sql_into_expr(&sql).map(|e| e.expr).map_err(|e| bad(name, &e.strip_backtrace()))
+    DFParser::parse_sql_into_expr(&sql)
+        .map(|e| e.expr)
+        .map_err(|e| bad(name, &e.strip_backtrace()))
 }
 
 #[cfg(test)]
@@ -106,7 +119,10 @@ mod tests {
     fn text_is_typed_by_its_form() {
         assert_eq!(text_kind("0.05"), TextKind::Decimal(3, 2));
         assert_eq!(text_kind("-1000000.00"), TextKind::Decimal(9, 2));
-        assert_eq!(text_kind("2024-01-01"), TextKind::Date(NaiveDate::from_ymd_opt(2024, 1, 1).unwrap()));
+        assert_eq!(
+            text_kind("2024-01-01"),
+            TextKind::Date(NaiveDate::from_ymd_opt(2024, 1, 1).unwrap())
+        );
         for text in ["440100", "2024-02-30", "1.2.3", ".5", "emergency", "2024-1-1"] {
             assert_eq!(text_kind(text), TextKind::Text, "{text}");
         }
@@ -115,8 +131,12 @@ mod tests {
     #[test]
     fn an_unknown_override_is_an_error_that_names_what_there_is() {
         let defaults = BTreeMap::from([("window_days".to_string(), Value::Int(90))]);
-        let error =
-            in_force("TEN-04", &defaults, &BTreeMap::from([("window".into(), Value::Int(1))])).unwrap_err();
+        let error = in_force(
+            "TEN-04",
+            &defaults,
+            &BTreeMap::from([("window".into(), Value::Int(1))]),
+        )
+        .unwrap_err();
         assert!(error.to_string().contains("window_days"), "{error}");
     }
 }

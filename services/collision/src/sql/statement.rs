@@ -6,30 +6,47 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArgumentClause, FunctionArguments, ObjectName, Statement as SqlStatement, TableFactor, Value as SqlValue, VisitMut, VisitorMut,
-};
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::resolve::resolve_table_references;
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, FunctionArgumentClause, FunctionArguments, ObjectName, Statement as SqlStatement,
+    TableFactor, Value as SqlValue, VisitMut, VisitorMut,
+};
 
 use crate::error::{CollisionError, Result};
 
 /// Functions whose answer differs from call to call.
-const VOLATILE: &[&str] =
-    &["now", "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "random", "uuid", "today"];
+const VOLATILE: &[&str] = &[
+    "now",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "localtime",
+    "localtimestamp",
+    "random",
+    "uuid",
+    "today",
+];
 
 /// Table functions that can make rows out of nothing, without bound.
 const UNBOUNDED: &[&str] = &["generate_series", "range"];
 
 /// Aggregates that give what the order of rows happens to be, unless told an order.
-const ORDER_MATTERS: &[&str] =
-    &["array_agg", "string_agg", "first_value", "last_value", "nth_value", "any_value"];
+const ORDER_MATTERS: &[&str] = &[
+    "array_agg",
+    "string_agg",
+    "first_value",
+    "last_value",
+    "nth_value",
+    "any_value",
+];
 
 fn has_order(function: &Function) -> bool {
     let inside = match &function.args {
-        FunctionArguments::List(list) => {
-            list.clauses.iter().any(|c| matches!(c, FunctionArgumentClause::OrderBy(keys) if !keys.is_empty()))
-        }
+        FunctionArguments::List(list) => list
+            .clauses
+            .iter()
+            .any(|c| matches!(c, FunctionArgumentClause::OrderBy(keys) if !keys.is_empty())),
         _ => false,
     };
     inside || !function.within_group.is_empty()
@@ -54,26 +71,41 @@ pub struct Query {
 impl Query {
     /// Parses exactly one query. `volatile` allows `now()` and the like (questions may ask, rules may not).
     pub fn parse(text: &str, volatile: bool) -> std::result::Result<Self, String> {
-        let mut statements = DFParser::parse_sql(text)
-            .map_err(|e| e.strip_backtrace().replace("SQL error: ParserError(", "").replace("\")", "\""))?;
+        let mut statements = DFParser::parse_sql(text).map_err(|e| {
+            e.strip_backtrace()
+                .replace("SQL error: ParserError(", "")
+                .replace("\")", "\"")
+        })?;
         let (Some(mut statement), true) = (statements.pop_front(), statements.is_empty()) else {
             return Err("there must be exactly one select; put shared steps into CTEs".into());
         };
         let Statement::Statement(inner) = &mut statement else {
-            return Err("only a select may stand here; nothing may be created, copied, set or explained".into());
+            return Err(
+                "only a select may stand here; nothing may be created, copied, set or explained".into(),
+            );
         };
         let SqlStatement::Query(_) = inner.as_ref() else {
-            return Err("only a select may stand here; nothing may be written, created, set or explained".into());
+            return Err(
+                "only a select may stand here; nothing may be written, created, set or explained".into(),
+            );
         };
         let mut finder = Finder::default();
         if let ControlFlow::Break(problem) = inner.visit(&mut finder) {
             return Err(problem);
         }
         if !volatile && let Some(name) = finder.functions.iter().find(|f| VOLATILE.contains(&f.as_str())) {
-            return Err(format!("{name} gives another answer each time; use $as_of instead of the clock"));
+            return Err(format!(
+                "{name} gives another answer each time; use $as_of instead of the clock"
+            ));
         }
-        if let Some(name) = finder.table_functions.iter().find(|f| UNBOUNDED.contains(&f.as_str())) {
-            return Err(format!("the table function {name} makes rows without bound and is not allowed"));
+        if let Some(name) = finder
+            .table_functions
+            .iter()
+            .find(|f| UNBOUNDED.contains(&f.as_str()))
+        {
+            return Err(format!(
+                "the table function {name} makes rows without bound and is not allowed"
+            ));
         }
         let (relations, _) = resolve_table_references(&statement, true).map_err(|e| e.strip_backtrace())?;
         let tables: BTreeSet<String> = relations
@@ -122,15 +154,21 @@ impl Query {
 
 /// How often each name is read when every CTE is put where it is named.
 fn times_read(statement: &Statement) -> BTreeMap<String, u64> {
-    let Statement::Statement(inner) = statement else { return BTreeMap::new() };
-    let SqlStatement::Query(query) = inner.as_ref() else { return BTreeMap::new() };
+    let Statement::Statement(inner) = statement else {
+        return BTreeMap::new();
+    };
+    let SqlStatement::Query(query) = inner.as_ref() else {
+        return BTreeMap::new();
+    };
     let mut body = query.as_ref().clone();
     let ctes = body.with.take().map(|with| with.cte_tables).unwrap_or_default();
     let mut times = names(&mut body);
     // Later CTEs name earlier ones.
     for mut cte in ctes.into_iter().rev() {
         let cte_name = normal(&cte.alias.name.value, cte.alias.name.quote_style.is_some());
-        let Some(weight) = times.remove(&cte_name) else { continue };
+        let Some(weight) = times.remove(&cte_name) else {
+            continue;
+        };
         for (name, count) in names(cte.query.as_mut()) {
             let total: &mut u64 = times.entry(name).or_default();
             *total = total.saturating_add(count.saturating_mul(weight));
@@ -140,7 +178,11 @@ fn times_read(statement: &Statement) -> BTreeMap<String, u64> {
 }
 
 fn normal(name: &str, quoted: bool) -> String {
-    if quoted { name.to_owned() } else { name.to_lowercase() }
+    if quoted {
+        name.to_owned()
+    } else {
+        name.to_lowercase()
+    }
 }
 
 /// The names in a part of a query and how often each stands there.
@@ -150,7 +192,10 @@ fn names(part: &mut impl VisitMut) -> BTreeMap<String, u64> {
         type Break = ();
         fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<()> {
             let quoted = name.to_string().contains('"');
-            *self.0.entry(normal(&name.to_string().replace('"', ""), quoted)).or_default() += 1;
+            *self
+                .0
+                .entry(normal(&name.to_string().replace('"', ""), quoted))
+                .or_default() += 1;
             ControlFlow::Continue(())
         }
     }
@@ -181,7 +226,12 @@ struct Finder {
 }
 
 fn last_part(name: &ObjectName) -> String {
-    name.to_string().rsplit('.').next().unwrap_or_default().trim_matches('"').to_lowercase()
+    name.to_string()
+        .rsplit('.')
+        .next()
+        .unwrap_or_default()
+        .trim_matches('"')
+        .to_lowercase()
 }
 
 impl VisitorMut for Finder {
@@ -208,7 +258,9 @@ impl VisitorMut for Finder {
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<String> {
         match factor {
-            TableFactor::Table { name, args: Some(_), .. } => {
+            TableFactor::Table {
+                name, args: Some(_), ..
+            } => {
                 self.table_functions.insert(last_part(name));
             }
             TableFactor::Function { name, .. } => {
@@ -275,12 +327,21 @@ mod tests {
             ("delete from tenders", "only a select"),
             ("insert into tenders select * from tenders", "only a select"),
             ("create table x as select 1", "only a select"),
-            ("create external table x stored as csv location '/etc/passwd'", "only a select"),
+            (
+                "create external table x stored as csv location '/etc/passwd'",
+                "only a select",
+            ),
             ("copy tenders to '/tmp/x'", "only a select"),
             ("set datafusion.execution.batch_size = 1", "only a select"),
             ("select now()", "now gives another answer"),
-            ("select 1 where current_date > $as_of", "current_date gives another answer"),
-            ("with a as (select random() r) select * from a", "random gives another answer"),
+            (
+                "select 1 where current_date > $as_of",
+                "current_date gives another answer",
+            ),
+            (
+                "with a as (select random() r) select * from a",
+                "random gives another answer",
+            ),
             ("select * from generate_series(1, 1000000000)", "without bound"),
             ("select $1", "written $name"),
             ("selec 1", "Expected"),
@@ -319,7 +380,10 @@ mod tests {
     #[test]
     fn aggregates_that_depend_on_the_order_of_rows_are_found() {
         let unordered = |text: &str| Query::parse(text, false).unwrap().unordered;
-        assert_eq!(unordered("select array_agg(a) from t"), ["array_agg".to_string()].into());
+        assert_eq!(
+            unordered("select array_agg(a) from t"),
+            ["array_agg".to_string()].into()
+        );
         assert!(unordered("select array_agg(a order by a), string_agg(b, ',' order by b) from t").is_empty());
         assert!(unordered("select array_sort(array_agg(distinct a)) from t").is_empty());
         assert!(unordered("select first_value(a) over (order by b) from t").is_empty());
