@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::data::{Snapshot, parties, tables};
 use crate::error::{CollisionError, Result};
 use crate::functions;
+use crate::sql::compact_lists::CompactLists;
 
 /// What a run may use at most.
 #[derive(Debug, Clone)]
@@ -107,7 +109,10 @@ pub async fn open(
     settings.optimizer.prefer_hash_join = options.hash_join;
     // Rows are picked by a few columns before the others are decoded.
     settings.execution.parquet.pushdown_filters = options.late_columns;
-    let context = SessionContext::new_with_config_rt(config, runtime);
+    let mut context = SessionContext::new_with_config_rt(config, runtime);
+    context
+        .register_function_rewrite(Arc::new(CompactLists))
+        .map_err(CollisionError::engine("the engine's settings"))?;
     for function in functions::all() {
         context.register_udf(function);
     }
