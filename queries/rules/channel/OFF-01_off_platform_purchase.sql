@@ -267,17 +267,34 @@ knots as (
     from knots_by_order_again
 ),
 
+-- what the lines of a knot bought, and what the orders they name bear out
+knot_sums as (
+    select
+        *,
+        sum(case when line_row = 1 then coalesce(quantity, 0) end) over whole_knot as knot_bought,
+        coalesce(sum(case when linked_id is not null and order_row = 1 then found_quantity end) over whole_knot, 0)
+            as knot_linked,
+        count(linked_id) over whole_knot as knot_links
+    from knots
+    window whole_knot as (partition by knot)
+),
+
+-- most knots end here, before their lines are gathered
+open_knots as (
+    select * from knot_sums
+    where knot_links = 0 or knot_bought > knot_linked
+),
+
 -- a claim: lines bound together by the orders they name, and what they still need on the platform
-claims as (
+open_claims as (
     select
         knot as claim_id,
         min(hospital_id) as hospital_id,
         min(code) as code,
         coalesce(min(supplier_party_id), knot) as supplier,
         max(ordered_on) as on_day,
-        sum(case when line_row = 1 then coalesce(quantity, 0) end) as bought,
-        coalesce(sum(case when linked_id is not null and order_row = 1 then found_quantity end), 0) as linked,
-        count(linked_id) as links,
+        max(knot_bought) as bought,
+        max(knot_linked) as linked,
         sum(case when line_row = 1 then line_amount end) as amount,
         min(
             case
@@ -298,13 +315,8 @@ claims as (
         ) filter (where line_row = 1) as claim_lines,
         array_agg(found_id order by line_id, cited_id) as claim_order_ids,
         array_agg(linked_id order by line_id, cited_id) filter (where linked_id is not null) as linked_ids
-    from knots
+    from open_knots
     group by knot
-),
-
-open_claims as (
-    select * from claims
-    where links = 0 or bought > linked
 ),
 
 -- platform orders that no line uses up, with what is left of them
@@ -328,21 +340,19 @@ unused_orders as (
 spare_orders as (
     select
         o.platform_order_id,
-        min(o.hospital_id) as hospital_id,
-        min(
-            case when left(o.national_code, 1) = 'C' then left(o.national_code, 20) else o.national_code end
-        ) as code,
-        min(o.supplier_party_id) as supplier,
-        min(o.on_day) as on_day,
-        min(o.quantity) - coalesce(sum(l.quantity), 0) as spare
+        o.hospital_id,
+        case when left(o.national_code, 1) = 'C' then left(o.national_code, 20) else o.national_code end as code,
+        o.supplier_party_id as supplier,
+        o.on_day,
+        o.quantity - coalesce(sum(l.quantity), 0) as spare
     from unused_orders as o
     left join lines as l
         on
             o.platform_order_id = l.platform_order_id
             and o.hospital_id = l.hospital_id
             and o.national_code = l.national_code
-    group by o.platform_order_id
-    having min(o.quantity) > coalesce(sum(l.quantity), 0)
+    group by o.platform_order_id, o.hospital_id, o.national_code, o.supplier_party_id, o.on_day, o.quantity
+    having o.quantity > coalesce(sum(l.quantity), 0)
 ),
 
 -- claims and spare orders in order of time
@@ -495,26 +505,37 @@ sum_groups as (
 ),
 
 -- one case each: claims that what the platform holds nearby does not bear out
+group_totals as (
+    select
+        *,
+        count(claim_id) over whole_group as group_claims,
+        count(*) over whole_group as group_events,
+        sum(case when claim_id is not null then quantity end) over whole_group as group_claimed,
+        sum(case when claim_id is null then quantity end) over whole_group as group_spare
+    from sum_groups
+    window whole_group as (partition by hospital_id, code, supplier, group_no)
+),
+
+-- groups whose spare orders do not bear their claims out: few, so that only these are gathered
+groups_open as (
+    select * from group_totals
+    where group_claims > 0 and (group_events = group_claims or group_claimed > group_spare)
+),
+
 cases as (
     select
         hospital_id,
         min(fault) as fault,
         sum(bought) as bought,
         sum(linked) as linked,
-        coalesce(sum(case when claim_id is null then quantity end), 0) as spare,
+        coalesce(max(group_spare), 0) as spare,
         sum(amount) as amount,
         array_sort(flatten(
             array_agg(claim_lines order by event_id) filter (where claim_id is not null)
         )) as case_lines,
         array_sort(array_distinct(flatten(array_agg(claim_order_ids order by event_id)))) as platform_order_ids
-    from sum_groups
+    from groups_open
     group by hospital_id, code, supplier, group_no
-    having
-        count(claim_id) > 0
-        and (
-            count(*) = count(claim_id)
-            or sum(case when claim_id is not null then quantity end) > sum(case when claim_id is null then quantity end)
-        )
 ),
 
 faults as (

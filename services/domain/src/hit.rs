@@ -20,7 +20,7 @@ pub struct EvidenceRow {
     pub batch: String,
     /// Place in that batch: line of a text file, row of a sheet, index of a record (from 1).
     pub row: u64,
-    /// Content hash of the row's own columns (hex); what the evidence digest is made of.
+    /// Content hash of the row's own columns, as the lake's `_hash` writes it; what the evidence digest is made of.
     pub hash: String,
     pub values: BTreeMap<String, Value>,
 }
