@@ -8,15 +8,25 @@ use serde_json::Value;
 
 /// The checkout's top folder.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the workspace").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the tests lie in the workspace")
+        .to_owned()
 }
 
 /// The `lianjing` binary beside this test's own, built by `cargo xtask test` (or `cargo build`).
 pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a running test has a path");
-    let dir = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
+    let dir = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("target/<profile>/deps/<test>");
     let binary = dir.join("lianjing");
-    assert!(binary.exists(), "{} is missing: run `cargo build -p lianjing` first", binary.display());
+    assert!(
+        binary.exists(),
+        "{} is missing: run `cargo build -p lianjing` first",
+        binary.display()
+    );
     binary
 }
 
@@ -84,7 +94,9 @@ impl Default for Office {
 
 impl Office {
     pub fn new() -> Self {
-        Self { dir: tempfile::tempdir().expect("a temporary directory") }
+        Self {
+            dir: tempfile::tempdir().expect("a temporary directory"),
+        }
     }
 
     pub fn data(&self) -> PathBuf {
@@ -94,7 +106,12 @@ impl Office {
     /// `lianjing --data <this> ARGS`, not yet started.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(binary());
-        command.arg("--data").arg(self.data()).args(args).current_dir(root()).stdin(Stdio::null());
+        command
+            .arg("--data")
+            .arg(self.data())
+            .args(args)
+            .current_dir(root())
+            .stdin(Stdio::null());
         command.env_remove("RUST_LOG");
         command
     }
@@ -109,7 +126,8 @@ impl Office {
     /// Syncs a folder and runs all rules; both may end with 3 (some input quarantined, some rule not evaluable).
     #[track_caller]
     pub fn sync_and_run(&self, files: &Path, as_of: &str) {
-        self.run(&["sync", "--files", files.to_str().expect("a UTF-8 path")]).expect(&[0, 3]);
+        self.run(&["sync", "--files", files.to_str().expect("a UTF-8 path")])
+            .expect(&[0, 3]);
         self.run(&["run", "--as-of", as_of]).expect(&[0, 3]);
     }
 
@@ -119,18 +137,23 @@ impl Office {
         let example = root().join("docs/examples/first-hospital");
         let (files, mapping) = (example.join("files"), example.join("mapping.toml"));
         let path = |p: &Path| p.to_str().expect("a UTF-8 path").to_owned();
-        self.run(&["sync", "--files", &path(&files), "--mapping", &path(&mapping)]).expect(&[3])
+        self.run(&["sync", "--files", &path(&files), "--mapping", &path(&mapping)])
+            .expect(&[3])
     }
 
     #[track_caller]
     pub fn alerts(&self) -> Vec<Value> {
-        self.run(&["alerts", "export", "--format", "json"]).expect(&[0]).json_lines()
+        self.run(&["alerts", "export", "--format", "json"])
+            .expect(&[0])
+            .json_lines()
     }
 
     /// Rows of a query as JSON objects.
     #[track_caller]
     pub fn sql(&self, sql: &str) -> Vec<Value> {
-        self.run(&["sql", sql, "--format", "json"]).expect(&[0]).json_lines()
+        self.run(&["sql", sql, "--format", "json"])
+            .expect(&[0])
+            .json_lines()
     }
 
     /// A server on a free port of 127.0.0.1, killed when dropped.
@@ -151,7 +174,9 @@ impl Office {
             };
             if let Some(at) = line.find("127.0.0.1:") {
                 let rest = &line[at..];
-                let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':')).unwrap_or(rest.len());
+                let end = rest
+                    .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'))
+                    .unwrap_or(rest.len());
                 break rest[..end].to_owned();
             }
             seen.push_str(&line);
@@ -195,7 +220,12 @@ pub fn evidence(alert: &Value) -> Vec<(String, String)> {
         .into_iter()
         .flatten()
         .map(|row| {
-            let key = row["key"].as_object().into_iter().flatten().map(|(_, v)| text(v)).collect::<Vec<_>>();
+            let key = row["key"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(_, v)| text(v))
+                .collect::<Vec<_>>();
             (text(&row["dataset"]), key.join("|"))
         })
         .collect()

@@ -9,7 +9,9 @@ fn exit_status_2_and_a_helpful_sentence_for_bad_usage() {
     assert!(missing.stderr.contains("/no/such/folder"), "{}", missing.stderr);
     office.run(&["run", "--as-of", "2024-02-30"]).expect(&[2]);
     office.run(&["no-such-command"]).expect(&[2]);
-    let unknown = office.run(&["run", "--rule", "NO-99", "--as-of", "2024-02-01"]).expect(&[2]);
+    let unknown = office
+        .run(&["run", "--rule", "NO-99", "--as-of", "2024-02-01"])
+        .expect(&[2]);
     assert!(unknown.stderr.contains("NO-99"), "{}", unknown.stderr);
     let alert = office.run(&["alerts", "show", "A-0000000000000000-1"]);
     assert_ne!(alert.code, Some(0), "{}", alert.stdout);
@@ -58,20 +60,29 @@ fn broken_rows_go_to_quarantine_with_their_bytes_and_the_rest_is_kept() {
             300 => ("1", "2024-01-02", "信鸽"),
             _ => ("１", "2024年1月2日", "线上"),
         };
-        csv.push_str(&format!("D{n},1,H1,甲医药有限公司,{quantity},\"1,234.50元\",1234.5,{date},{channel}\n"));
+        csv.push_str(&format!(
+            "D{n},1,H1,甲医药有限公司,{quantity},\"1,234.50元\",1234.5,{date},{channel}\n"
+        ));
     }
     std::fs::write(files.join("purchase_orders.csv"), csv).unwrap();
-    let sync = office.run(&["sync", "--files", files.to_str().unwrap(), "--format", "json"]).expect(&[3]);
+    let sync = office
+        .run(&["sync", "--files", files.to_str().unwrap(), "--format", "json"])
+        .expect(&[3]);
     assert!(sync.stdout.contains("purchase_orders"), "{}", sync.stdout);
-    let kept = office.sql("select count(*) as n, min(unit_price) as p, min(cast(quantity as int)) as q from purchase_orders");
+    let kept = office.sql(
+        "select count(*) as n, min(unit_price) as p, min(cast(quantity as int)) as q from purchase_orders",
+    );
     assert_eq!(text(&kept[0]["n"]), "397");
     assert_eq!(text(&kept[0]["p"]), "1234.5000");
     assert_eq!(text(&kept[0]["q"]), "1");
-    let quarantined = office.sql("select field, reason, row, cast(raw as varchar) as raw from _quarantine order by row");
+    let quarantined =
+        office.sql("select field, reason, row, cast(raw as varchar) as raw from _quarantine order by row");
     assert_eq!(quarantined.len(), 3, "{quarantined:?}");
-    for (row, (field, line, part)) in
-        quarantined.iter().zip([("quantity", 102, "很多"), ("ordered_at", 202, "2024-13-45"), ("channel", 302, "信鸽")])
-    {
+    for (row, (field, line, part)) in quarantined.iter().zip([
+        ("quantity", 102, "很多"),
+        ("ordered_at", 202, "2024-13-45"),
+        ("channel", 302, "信鸽"),
+    ]) {
         assert_eq!(row["field"], field, "{row}");
         assert_eq!(row["row"], line, "{row}");
         assert!(text(&row["raw"]).contains(part), "{row}");
@@ -88,9 +99,14 @@ fn a_sync_over_the_quarantine_limit_fails_and_changes_nothing() {
         csv.push_str(&format!("D{n},1,H1,{}\n", if n % 10 == 0 { "x" } else { "1" }));
     }
     std::fs::write(files.join("purchase_orders.csv"), csv).unwrap();
-    let sync = office.run(&["sync", "--files", files.to_str().unwrap()]).expect(&[1]);
+    let sync = office
+        .run(&["sync", "--files", files.to_str().unwrap()])
+        .expect(&[1]);
     assert!(sync.stderr.contains("10"), "names the share: {}", sync.stderr);
-    assert_eq!(text(&office.sql("select count(*) as n from purchase_orders")[0]["n"]), "0");
+    assert_eq!(
+        text(&office.sql("select count(*) as n from purchase_orders")[0]["n"]),
+        "0"
+    );
 }
 
 #[test]
@@ -106,6 +122,10 @@ fn two_processes_do_not_share_a_data_directory() {
     let server = office.serve();
     let second = office.run(&["run", "--as-of", "2024-01-01"]);
     assert!(second.code == Some(1) || second.code == Some(2), "{second:?}");
-    assert!(second.stderr.contains("--server"), "says to use the running server: {}", second.stderr);
+    assert!(
+        second.stderr.contains("--server"),
+        "says to use the running server: {}",
+        second.stderr
+    );
     drop(server);
 }

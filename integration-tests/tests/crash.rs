@@ -7,27 +7,55 @@ use std::time::{Duration, Instant};
 use integration_tests::Office;
 use rand::{Rng, SeedableRng};
 
+/// Of each of the two commands.
 const KILLS: u32 = 25;
 const AS_OF: &str = "2025-01-31";
 
-/// Starts a command and kills it after `after`, unless it ended before. Says whether it was killed.
-fn killed_after(office: &Office, args: &[&str], after: Duration) -> bool {
-    let mut child =
-        office.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
-    let (ended, wait) = mpsc::channel::<()>();
-    // Nothing is ever sent: this is a wait of `after` that needs no polling.
-    let _ = wait.recv_timeout(after);
-    drop(ended);
-    let killed = child.try_wait().expect("the process can be asked").is_none();
-    let _ = child.kill();
-    child.wait().expect("the process ends");
-    killed
+/// A command that is killed at random points of the time it takes.
+struct Victim<'a> {
+    args: &'a [&'a str],
+    /// How long it takes at most: the other tests load the machine by turns, so this is learned as we go.
+    takes: Duration,
+    killed: u32,
+}
+
+impl Victim<'_> {
+    /// Starts the command and kills it after a random part of its time. One that had ended already is not
+    /// counted as killed and teaches us how long it takes.
+    fn kill_once(&mut self, office: &Office, part: f64) {
+        let after = self.takes.mul_f64(part);
+        let mut child = office
+            .command(self.args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let (ended, wait) = mpsc::channel::<()>();
+        // Nothing is ever sent: this is a wait of `after` that needs no polling.
+        let _ = wait.recv_timeout(after);
+        drop(ended);
+        if child.try_wait().expect("the process can be asked").is_none() {
+            self.killed += 1;
+        } else {
+            self.takes = after;
+        }
+        let _ = child.kill();
+        child.wait().expect("the process ends");
+    }
 }
 
 /// All that must be equal in the end: every row with its hash, the quarantine, the alerts.
 fn state(office: &Office) -> Vec<String> {
     let mut state = Vec::new();
-    for dataset in ["purchase_orders", "platform_orders", "agreements", "tenders", "bids", "suppliers", "parties"] {
+    for dataset in [
+        "purchase_orders",
+        "platform_orders",
+        "agreements",
+        "tenders",
+        "bids",
+        "suppliers",
+        "parties",
+    ] {
         let rows = if dataset == "parties" {
             office.sql("select party_id, name, uscc from parties order by party_id")
         } else {
@@ -37,7 +65,12 @@ fn state(office: &Office) -> Vec<String> {
         };
         state.push(format!("{dataset}: {}", serde_json::to_string(&rows).unwrap()));
     }
-    state.push(office.run(&["alerts", "export", "--format", "json"]).expect(&[0]).stdout);
+    state.push(
+        office
+            .run(&["alerts", "export", "--format", "json"])
+            .expect(&[0])
+            .stdout,
+    );
     state
 }
 
@@ -45,30 +78,51 @@ fn state(office: &Office) -> Vec<String> {
 fn sync_and_run_survive_kill_9_at_random_points() {
     let calm = Office::new();
     let province = calm.dir.path().join("province");
-    calm.run(&["generate", province.to_str().unwrap(), "--orders", "1000", "--seed", "3", "--plant"]).expect(&[0]);
+    calm.run(&[
+        "generate",
+        province.to_str().unwrap(),
+        "--orders",
+        "1000",
+        "--seed",
+        "3",
+        "--plant",
+    ])
+    .expect(&[0]);
     let sync = ["sync", "--files", province.to_str().unwrap()];
     let run = ["run", "--as-of", AS_OF];
-    let started = Instant::now();
-    calm.run(&sync).expect(&[0, 3]);
-    let sync_time = started.elapsed();
-    let started = Instant::now();
-    calm.run(&run).expect(&[0, 3]);
-    let run_time = started.elapsed();
+    let [mut sync, mut run] = [&sync[..], &run[..]].map(|args| {
+        let started = Instant::now();
+        calm.run(args).expect(&[0, 3]);
+        Victim {
+            args,
+            takes: started.elapsed(),
+            killed: 0,
+        }
+    });
     let undisturbed = state(&calm);
 
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(2024);
-    let mut hit = 0;
-    for round in 0..KILLS {
+    let mut rounds = 0;
+    while sync.killed < KILLS || run.killed < KILLS {
+        rounds += 1;
+        assert!(
+            rounds <= 10 * KILLS,
+            "only {} syncs and {} runs of {rounds} were killed in time",
+            sync.killed,
+            run.killed
+        );
         let office = Office::new();
         // A first sync is killed somewhere, then one that must be complete; the same for the run.
-        hit += u32::from(killed_after(&office, &sync, sync_time.mul_f64(rng.random_range(0.05..1.0))));
-        office.run(&sync).expect(&[0, 3]);
-        hit += u32::from(killed_after(&office, &run, run_time.mul_f64(rng.random_range(0.05..1.0))));
-        office.run(&run).expect(&[0, 3]);
+        for victim in [&mut sync, &mut run] {
+            victim.kill_once(&office, rng.random_range(0.05..1.0));
+            office.run(victim.args).expect(&[0, 3]);
+        }
         let found = state(&office);
         for (want, found) in undisturbed.iter().zip(&found) {
-            assert!(want == found, "round {round} differs from the undisturbed state:\n{want:.2000}\n{found:.2000}");
+            assert!(
+                want == found,
+                "round {rounds} differs from the undisturbed state:\n{want:.2000}\n{found:.2000}"
+            );
         }
     }
-    assert!(hit > KILLS, "only {hit} of {} kills came in time to disturb anything", 2 * KILLS);
 }

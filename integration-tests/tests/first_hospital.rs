@@ -17,7 +17,8 @@ fn synced() -> Office {
 }
 
 fn expected() -> Value {
-    let text = std::fs::read_to_string(example().join("expected.json")).expect("expected.json lies beside the data");
+    let text =
+        std::fs::read_to_string(example().join("expected.json")).expect("expected.json lies beside the data");
     serde_json::from_str(&text).expect("expected.json is JSON")
 }
 
@@ -25,8 +26,11 @@ fn expected() -> Value {
 fn subject(alert: &Value) -> String {
     let identity = |name: &str| text(&alert["identity"][name]);
     let keys = |dataset: &str| {
-        let found: BTreeSet<String> =
-            evidence(alert).into_iter().filter(|(d, _)| d == dataset).map(|(_, key)| key).collect();
+        let found: BTreeSet<String> = evidence(alert)
+            .into_iter()
+            .filter(|(d, _)| d == dataset)
+            .map(|(_, key)| key)
+            .collect();
         found.into_iter().collect::<Vec<_>>().join("|")
     };
     match alert["rule_id"].as_str().unwrap_or_default() {
@@ -56,7 +60,12 @@ fn row_counts_and_quarantine_are_as_expected() {
         assert_eq!(raw.len(), keys.as_array().unwrap().len(), "{dataset}: {raw:?}");
         for key in keys.as_array().unwrap() {
             // Raw bytes are shown in hex: the file is GB18030.
-            let hex: String = key.as_str().unwrap().bytes().map(|b| format!("{b:02x}")).collect();
+            let hex: String = key
+                .as_str()
+                .unwrap()
+                .bytes()
+                .map(|b| format!("{b:02x}"))
+                .collect();
             assert!(raw.iter().any(|r| r.contains(&hex)), "{key} not in {raw:?}");
         }
     }
@@ -70,8 +79,11 @@ fn alerts_are_exactly_the_expected_ones() {
     let expected = expected();
     for (rule, subjects) in expected["alerts"].as_object().unwrap() {
         let want: BTreeSet<String> = subjects.as_array().unwrap().iter().map(text).collect();
-        let mut found: BTreeSet<String> =
-            alerts.iter().filter(|a| a["rule_id"] == rule.as_str()).map(subject).collect();
+        let mut found: BTreeSet<String> = alerts
+            .iter()
+            .filter(|a| a["rule_id"] == rule.as_str())
+            .map(subject)
+            .collect();
         if rule == "SUP-01" {
             // "SUP-01 may also name e for what was bought before 2024-05-10".
             found.remove("H0001|91330100MA2N4P5Q6E");
@@ -94,7 +106,9 @@ fn an_alert_can_be_replayed_to_the_same_evidence() {
     let office = synced();
     office.run(&["run", "--as-of", "2025-01-31"]).expect(&[0, 3]);
     for alert in office.alerts() {
-        office.run(&["replay", alert["alert_id"].as_str().unwrap()]).expect(&[0]);
+        office
+            .run(&["replay", alert["alert_id"].as_str().unwrap()])
+            .expect(&[0]);
     }
 }
 
@@ -112,5 +126,8 @@ fn a_second_sync_and_run_change_nothing() {
         assert_eq!(text(&row["changed"]), "0", "{row}");
     }
     office.run(&["run", "--as-of", "2025-01-31"]).expect(&[0, 3]);
-    assert_eq!(before, office.run(&["alerts", "export", "--format", "json"]).stdout);
+    assert_eq!(
+        before,
+        office.run(&["alerts", "export", "--format", "json"]).stdout
+    );
 }

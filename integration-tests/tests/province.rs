@@ -11,7 +11,15 @@ fn generated(office: &Office, seed: u64) -> std::path::PathBuf {
     let dir = office.dir.path().join("province");
     let seed = seed.to_string();
     office
-        .run(&["generate", dir.to_str().unwrap(), "--orders", ORDERS, "--seed", &seed, "--plant"])
+        .run(&[
+            "generate",
+            dir.to_str().unwrap(),
+            "--orders",
+            ORDERS,
+            "--seed",
+            &seed,
+            "--plant",
+        ])
         .expect(&[0]);
     dir
 }
@@ -29,9 +37,21 @@ fn check_seed(seed: u64) {
     let truth = generate::Truth::read(&province.join("truth.json")).unwrap();
     let alerts = exported(&office, &[]);
     let score = generate::score::score(&truth, alerts.as_bytes()).unwrap();
-    assert!(score.missed.is_empty(), "seed {seed}: planted but not found: {:#?}", score.missed);
-    assert!(score.accused.is_empty(), "seed {seed}: lawful but accused: {:#?}", score.accused);
-    assert!(score.unexpected.is_empty(), "seed {seed}: neither planted nor decoy: {:#?}", score.unexpected);
+    assert!(
+        score.missed.is_empty(),
+        "seed {seed}: planted but not found: {:#?}",
+        score.missed
+    );
+    assert!(
+        score.accused.is_empty(),
+        "seed {seed}: lawful but accused: {:#?}",
+        score.accused
+    );
+    assert!(
+        score.unexpected.is_empty(),
+        "seed {seed}: neither planted nor decoy: {:#?}",
+        score.unexpected
+    );
 
     // The second run opens nothing and changes nothing.
     office.run(&["run", "--as-of", AS_OF]).expect(&[0, 3]);
@@ -58,7 +78,10 @@ fn same_seed_same_bytes() {
     let (a, b) = (Office::new(), Office::new());
     let (dir_a, dir_b) = (generated(&a, 7), generated(&b, 7));
     let files = |dir: &Path| {
-        let mut names: Vec<_> = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let mut names: Vec<_> = std::fs::read_dir(dir)
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
         names.sort();
         names
     };
@@ -73,17 +96,23 @@ fn same_seed_same_bytes() {
 fn threads_and_row_order_do_not_change_the_alerts() {
     let one = Office::new();
     let province = generated(&one, 5);
-    one.run(&["sync", "--files", province.to_str().unwrap()]).expect(&[0, 3]);
-    one.run(&["run", "--as-of", AS_OF, "--threads", "1"]).expect(&[0, 3]);
+    one.run(&["sync", "--files", province.to_str().unwrap()])
+        .expect(&[0, 3]);
+    one.run(&["run", "--as-of", AS_OF, "--threads", "1"])
+        .expect(&[0, 3]);
 
     let two = Office::new();
-    two.run(&["sync", "--files", province.to_str().unwrap()]).expect(&[0, 3]);
-    two.run(&["run", "--as-of", AS_OF, "--threads", "2"]).expect(&[0, 3]);
+    two.run(&["sync", "--files", province.to_str().unwrap()])
+        .expect(&[0, 3]);
+    two.run(&["run", "--as-of", AS_OF, "--threads", "2"])
+        .expect(&[0, 3]);
     assert_eq!(exported(&one, &[]), exported(&two, &[]), "1 and 2 threads");
 
     generate::shuffle(&province, 11).unwrap();
     let shuffled = Office::new();
-    shuffled.run(&["sync", "--files", province.to_str().unwrap()]).expect(&[0, 3]);
+    shuffled
+        .run(&["sync", "--files", province.to_str().unwrap()])
+        .expect(&[0, 3]);
     shuffled.run(&["run", "--as-of", AS_OF]).expect(&[0, 3]);
     assert_eq!(
         exported(&one, &["--no-provenance"]),

@@ -37,7 +37,11 @@ fn run_document(document: &str) {
     assert!(!commands.is_empty(), "{document} has no sh block");
     let office = Office::new();
     let bin = binary();
-    let path = format!("{}:{}", bin.parent().unwrap().display(), std::env::var("PATH").unwrap_or_default());
+    let path = format!(
+        "{}:{}",
+        bin.parent().unwrap().display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
     for command in commands {
         if let Some(chore) = command.strip_prefix("cargo xtask ") {
             check_chore(document, chore);
@@ -103,7 +107,10 @@ fn documents_name_only_files_that_exist() {
                 continue;
             }
             let target = root().join(&base).join(link.split('#').next().unwrap());
-            assert!(target.exists(), "{document} links to {link}, which does not exist");
+            assert!(
+                target.exists(),
+                "{document} links to {link}, which does not exist"
+            );
         }
     }
 }
@@ -112,7 +119,9 @@ fn documents_name_only_files_that_exist() {
 #[test]
 fn the_demo_prints_alerts_with_evidence() {
     let office = Office::new();
-    let demo = office.run(&["demo", "--orders", "5000", "--no-serve"]).expect(&[0, 3]);
+    let demo = office
+        .run(&["demo", "--orders", "5000", "--no-serve"])
+        .expect(&[0, 3]);
     assert!(demo.stdout.contains("OFF-01"), "{}", demo.stdout);
     assert!(demo.stdout.contains("purchase_orders"), "{}", demo.stdout);
 }

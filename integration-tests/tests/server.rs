@@ -18,7 +18,9 @@ fn office_with_alerts() -> Office {
 }
 
 async fn client(server: &Server) -> AlertServiceClient<Channel> {
-    AlertServiceClient::connect(server.url()).await.expect("the server accepts connections")
+    AlertServiceClient::connect(server.url())
+        .await
+        .expect("the server accepts connections")
 }
 
 fn watch(token: &str, initial: bool) -> WatchAlertsRequest {
@@ -32,7 +34,11 @@ fn watch(token: &str, initial: bool) -> WatchAlertsRequest {
 
 /// Reads the initial list: its events, and the token of the bookmark that ends it.
 async fn initial_list(client: &mut AlertServiceClient<Channel>) -> (Vec<AlertEvent>, String) {
-    let mut stream = client.watch_alerts(watch("", true)).await.expect("a stream").into_inner();
+    let mut stream = client
+        .watch_alerts(watch("", true))
+        .await
+        .expect("a stream")
+        .into_inner();
     let mut events = Vec::new();
     loop {
         let message = stream.message().await.expect("no error").expect("not the end");
@@ -62,12 +68,17 @@ async fn a_watcher_resumes_across_a_server_restart_and_sees_each_event_once() {
     let mut alerts = client(&server).await;
     let (listed, token) = initial_list(&mut alerts).await;
     assert!(listed.len() >= 5, "{} alerts listed", listed.len());
-    let ids: Vec<String> = listed.iter().map(|e| e.alert.as_ref().unwrap().alert_id.clone()).collect();
+    let ids: Vec<String> = listed
+        .iter()
+        .map(|e| e.alert.as_ref().unwrap().alert_id.clone())
+        .collect();
 
     // Two changes while nobody watches, then a restart by kill -9, then a third.
     close(&mut alerts, &ids[0]).await.unwrap();
     close(&mut alerts, &ids[1]).await.unwrap();
-    let again = close(&mut alerts, &ids[1]).await.expect_err("a closed alert cannot be closed again");
+    let again = close(&mut alerts, &ids[1])
+        .await
+        .expect_err("a closed alert cannot be closed again");
     assert_eq!(again.code(), Code::FailedPrecondition);
     server.kill();
     let server = office.serve();
@@ -78,7 +89,11 @@ async fn a_watcher_resumes_across_a_server_restart_and_sees_each_event_once() {
     let mut token = token;
     let mut seen = Vec::new();
     while seen.len() < 3 {
-        let mut stream = alerts.watch_alerts(watch(&token, false)).await.expect("a stream").into_inner();
+        let mut stream = alerts
+            .watch_alerts(watch(&token, false))
+            .await
+            .expect("a stream")
+            .into_inner();
         loop {
             let message = stream.message().await.expect("no error").expect("not the end");
             token = message.resume_token;
@@ -88,7 +103,10 @@ async fn a_watcher_resumes_across_a_server_restart_and_sees_each_event_once() {
             }
         }
     }
-    let seen_ids: Vec<&str> = seen.iter().map(|e| e.alert.as_ref().unwrap().alert_id.as_str()).collect();
+    let seen_ids: Vec<&str> = seen
+        .iter()
+        .map(|e| e.alert.as_ref().unwrap().alert_id.as_str())
+        .collect();
     assert_eq!(seen_ids, ids[..3].iter().map(String::as_str).collect::<Vec<_>>());
     assert!(seen.windows(2).all(|w| w[0].revision < w[1].revision), "in order");
 
@@ -96,9 +114,17 @@ async fn a_watcher_resumes_across_a_server_restart_and_sees_each_event_once() {
     let mut other = watch(&token, false);
     other.filter = "severity = HIGH".into();
     let status = alerts.watch_alerts(other).await.err();
-    assert_eq!(status.map(|s| s.code()), Some(Code::InvalidArgument), "another filter");
+    assert_eq!(
+        status.map(|s| s.code()),
+        Some(Code::InvalidArgument),
+        "another filter"
+    );
     let status = alerts.watch_alerts(watch("bm90LWEtdG9rZW4", false)).await.err();
-    assert_eq!(status.map(|s| s.code()), Some(Code::InvalidArgument), "not a token");
+    assert_eq!(
+        status.map(|s| s.code()),
+        Some(Code::InvalidArgument),
+        "not a token"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,7 +136,11 @@ async fn pages_cover_every_alert_once() {
     let mut token = String::new();
     loop {
         let page = alerts
-            .list_alerts(ListAlertsRequest { page_size: 2, page_token: token, ..Default::default() })
+            .list_alerts(ListAlertsRequest {
+                page_size: 2,
+                page_token: token,
+                ..Default::default()
+            })
             .await
             .unwrap()
             .into_inner();
@@ -123,13 +153,24 @@ async fn pages_cover_every_alert_once() {
     }
     let exported: std::collections::BTreeSet<String> = tokio::task::block_in_place(|| {
         let url = server.url();
-        let done = office.run(&["--server", &url, "alerts", "export", "--format", "json"]).expect(&[0]);
-        done.json_lines().iter().map(|a| a["alert_id"].as_str().unwrap().to_owned()).collect()
+        let done = office
+            .run(&["--server", &url, "alerts", "export", "--format", "json"])
+            .expect(&[0]);
+        done.json_lines()
+            .iter()
+            .map(|a| a["alert_id"].as_str().unwrap().to_owned())
+            .collect()
     });
     assert_eq!(ids.len(), exported.len());
-    assert_eq!(ids.into_iter().collect::<std::collections::BTreeSet<_>>(), exported);
+    assert_eq!(
+        ids.into_iter().collect::<std::collections::BTreeSet<_>>(),
+        exported
+    );
     let status = alerts
-        .list_alerts(ListAlertsRequest { filter: "no_such_field = 1".into(), ..Default::default() })
+        .list_alerts(ListAlertsRequest {
+            filter: "no_such_field = 1".into(),
+            ..Default::default()
+        })
         .await
         .expect_err("an unknown field");
     assert_eq!(status.code(), Code::InvalidArgument);
@@ -157,5 +198,9 @@ fn the_server_refuses_to_listen_beyond_loopback() {
     let office = Office::new();
     let refused = office.run(&["serve", "--listen", "0.0.0.0:0"]);
     assert!(matches!(refused.code, Some(1 | 2)), "{refused:?}");
-    assert!(refused.stderr.contains("loopback") || refused.stderr.contains("127.0.0.1"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("loopback") || refused.stderr.contains("127.0.0.1"),
+        "{}",
+        refused.stderr
+    );
 }

@@ -15,9 +15,9 @@ use matching::{IdNumber, Uscc};
 /// All of them.
 pub fn all() -> Vec<ScalarUDF> {
     vec![
-        text("norm_mac", |t| matching::identifier::norm_mac(t)),
-        text("norm_phone", |t| matching::identifier::norm_phone(t)),
-        text("norm_account", |t| matching::identifier::norm_account(t)),
+        text("norm_mac", matching::identifier::norm_mac),
+        text("norm_phone", matching::identifier::norm_phone),
+        text("norm_account", matching::identifier::norm_account),
         text("name_key", |t| {
             Some(matching::strict_key(t)).filter(|k| !k.is_empty())
         }),

@@ -38,9 +38,15 @@ impl AlertState {
     }
 
     pub fn parse(s: &str) -> Option<Self> {
-        [Self::Open, Self::Cleared, Self::Stale, Self::Withdrawn, Self::Closed]
-            .into_iter()
-            .find(|v| v.as_str() == s)
+        [
+            Self::Open,
+            Self::Cleared,
+            Self::Stale,
+            Self::Withdrawn,
+            Self::Closed,
+        ]
+        .into_iter()
+        .find(|v| v.as_str() == s)
     }
 }
 

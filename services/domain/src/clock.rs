@@ -23,7 +23,10 @@ pub fn local_date(t: DateTime<Utc>) -> NaiveDate {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the clock"
+    )]
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
     }

@@ -160,7 +160,9 @@ impl Dataset {
 
     /// The column whose English name or one of whose labels is `header` (already trimmed and folded).
     pub fn column_by_header(&self, header: &str) -> Option<&Column> {
-        self.columns.iter().find(|c| c.name == header || c.labels.iter().any(|l| l == header))
+        self.columns
+            .iter()
+            .find(|c| c.name == header || c.labels.iter().any(|l| l == header))
     }
 
     /// The Arrow schema of its own columns, in order, all nullable but the key.
@@ -207,7 +209,9 @@ pub fn dataset(name: &str) -> Option<Arc<Dataset>> {
 
 fn parse_catalogue(text: &str) -> Result<Vec<Arc<Dataset>>, String> {
     let raw: BTreeMap<String, RawDataset> = toml::from_str(text).map_err(|e| e.to_string())?;
-    raw.into_iter().map(|(name, raw)| parse_dataset(name, raw).map(Arc::new)).collect()
+    raw.into_iter()
+        .map(|(name, raw)| parse_dataset(name, raw).map(Arc::new))
+        .collect()
 }
 
 fn parse_dataset(name: String, mut raw: RawDataset) -> Result<Dataset, String> {
@@ -222,7 +226,13 @@ fn parse_dataset(name: String, mut raw: RawDataset) -> Result<Dataset, String> {
         let codes_are_closed = closed.is_some();
         let codes = closed.or_else(|| raw.synonyms.remove(column)).unwrap_or_default();
         let labels = labels.split('|').map(str::to_owned).collect();
-        columns.push(Column { name: column.to_owned(), ty, labels, codes, codes_are_closed });
+        columns.push(Column {
+            name: column.to_owned(),
+            ty,
+            labels,
+            codes,
+            codes_are_closed,
+        });
     }
     let known = |column: &str| columns.iter().any(|c: &Column| c.name == column);
     if let Some(column) = raw.codes.keys().chain(raw.synonyms.keys()).next() {
@@ -258,7 +268,13 @@ fn parse_dataset(name: String, mut raw: RawDataset) -> Result<Dataset, String> {
             })
         })
         .collect::<Result<Vec<_>, String>>()?;
-    Ok(Dataset { name, title: raw.title, columns, key: raw.key, mentions })
+    Ok(Dataset {
+        name,
+        title: raw.title,
+        columns,
+        key: raw.key,
+        mentions,
+    })
 }
 
 #[cfg(test)]
@@ -293,8 +309,14 @@ mod tests {
     #[test]
     fn errors_in_a_model_are_found() {
         for (text, want) in [
-            ("[a]\ntitle='x'\nkey=['b']\ncolumns=['c text 丙']", "unknown key column b"),
-            ("[a]\ntitle='x'\nkey=['c']\ncolumns=['c float 丙']", "unknown type float"),
+            (
+                "[a]\ntitle='x'\nkey=['b']\ncolumns=['c text 丙']",
+                "unknown key column b",
+            ),
+            (
+                "[a]\ntitle='x'\nkey=['c']\ncolumns=['c float 丙']",
+                "unknown type float",
+            ),
             ("[a]\ntitle='x'\nkey=['c']\ncolumns=['c text']", "three words"),
         ] {
             let error = parse_catalogue(text).unwrap_err();

@@ -38,7 +38,12 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(kind: FailureKind, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, reason, message: message.into(), metadata: Vec::new() }
+        Self {
+            kind,
+            reason,
+            message: message.into(),
+            metadata: Vec::new(),
+        }
     }
 
     pub fn invalid(reason: &'static str, message: impl Into<String>) -> Self {

@@ -282,8 +282,15 @@ pub struct WatchRequest {
 /// What a watch stream carries. Every item has a token to resume after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WatchItem {
-    Event { event: Box<AlertEvent>, resume_token: String },
-    Bookmark { revision: i64, initial_list_end: bool, resume_token: String },
+    Event {
+        event: Box<AlertEvent>,
+        resume_token: String,
+    },
+    Bookmark {
+        revision: i64,
+        initial_list_end: bool,
+        resume_token: String,
+    },
 }
 
 pub type WatchStream = futures_stream::BoxStream<Result<WatchItem>>;
@@ -334,7 +341,9 @@ pub enum QueryItem {
     Columns(Vec<(String, String)>),
     Rows(Vec<Vec<Value>>),
     /// Sent last when the row limit cut the result.
-    Truncated { limit: u64 },
+    Truncated {
+        limit: u64,
+    },
 }
 
 #[async_trait]
@@ -377,6 +386,12 @@ pub trait GraphPort: Send + Sync {
     /// By party id, USCC, ID number, staff id, supplier id or name; every match.
     async fn find_party(&self, text: &str) -> Result<Vec<PartyInfo>>;
     /// Shortest first; at most `limit`.
-    async fn paths(&self, from: &str, to: &str, max_hops: usize, as_of: Option<NaiveDate>, limit: usize)
-    -> Result<Vec<PartyPath>>;
+    async fn paths(
+        &self,
+        from: &str,
+        to: &str,
+        max_hops: usize,
+        as_of: Option<NaiveDate>,
+        limit: usize,
+    ) -> Result<Vec<PartyPath>>;
 }

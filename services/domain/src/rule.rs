@@ -110,7 +110,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_hits: 5000, timeout: "120s".into() }
+        Self {
+            max_hits: 5000,
+            timeout: "120s".into(),
+        }
     }
 }
 

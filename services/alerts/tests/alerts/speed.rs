@@ -11,7 +11,10 @@ use crate::fixture::*;
 
 /// Few enough for every test run, unless a measurement asks for more.
 fn hits() -> usize {
-    std::env::var("LIANJING_HITS").ok().and_then(|n| n.parse().ok()).unwrap_or(500)
+    std::env::var("LIANJING_HITS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(500)
 }
 
 const ROWS: usize = 5;

@@ -30,13 +30,16 @@ impl LakeSource {
     }
 }
 
+/// Who the references of a snapshot mean, and (branch, parent) by party_id.
+type Parties = (Arc<PartyLookup>, Vec<(String, String)>);
+
 struct LakeSnapshot {
     lake: Arc<Lake>,
     id: i64,
     taken_at: DateTime<Utc>,
     tables: HashSet<String>,
     last_synced: HashMap<String, DateTime<Utc>>,
-    parties: OnceCell<(Arc<PartyLookup>, Vec<(String, String)>)>,
+    parties: OnceCell<Parties>,
 }
 
 impl std::fmt::Debug for LakeSnapshot {
@@ -70,7 +73,7 @@ impl LakeSnapshot {
         })
     }
 
-    async fn resolved(&self) -> Result<&(Arc<PartyLookup>, Vec<(String, String)>)> {
+    async fn resolved(&self) -> Result<&Parties> {
         self.parties
             .get_or_try_init(|| async {
                 let tables = self.lake.parties(self.id).await.map_err(source)?;
