@@ -12,6 +12,6 @@ pub mod plan;
 pub mod port;
 pub mod reason;
 
-pub use message::{Message, Progress, Rejected, RowBatch};
+pub use message::{Checkpoint, KeyBatch, Message, Progress, Rejected, RowBatch};
 pub use port::{Connector, Discovered, RawBatch, RawStore, ReadRequest, Spec};
 pub use reason::Reason;

@@ -17,6 +17,25 @@ pub enum Message {
     /// (code, place).
     Notice(Notice),
     Progress(Progress),
+    /// Every row of the stream up to here has been sent. The host commits the cursor together with those
+    /// rows, never before them, and hands it back with the next [`ReadRequest`](crate::ReadRequest).
+    Checkpoint(Checkpoint),
+}
+
+/// How far a stream has been read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    pub stream: Arc<str>,
+    /// The connector's own text, e.g. JSON with the last cursor value, a page token, a bound; at most 64 KiB.
+    pub cursor: String,
+}
+
+/// Keys of rows that a source holds, for finding the deleted ones.
+#[derive(Debug, Clone)]
+pub struct KeyBatch {
+    pub dataset: Arc<Dataset>,
+    /// The dataset's key columns in its order, no nulls.
+    pub keys: RecordBatch,
 }
 
 /// Rows that were read. Every data row of a source is in exactly one row batch or one [`Rejected`].

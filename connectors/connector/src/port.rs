@@ -1,14 +1,16 @@
 //! The two traits at the border: what a connector does, and what it asks of its host.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::Bilingual;
+use chrono::{DateTime, Utc};
 use domain::ports::Result;
+use domain::{Bilingual, Failure};
 use tokio::sync::mpsc;
 
-use crate::message::Message;
+use crate::message::{KeyBatch, Message};
 
 /// One source of rows.
 #[async_trait]
@@ -25,29 +27,57 @@ pub trait Connector: Send + Sync {
     /// Reads everything and sends it through `out`. Returns when all is sent. A row or file that cannot be
     /// read is a message; an `Err` means that the sync as a whole must not be committed. Stops early, with
     /// kind `Cancelled`, when the receiver is gone; dropping the future stops the work too.
+    ///
+    /// A failure's kind tells the host what to do: `Invalid`, `NotFound` and `Precondition` are matters of
+    /// configuration and are never tried again; `Unavailable`, `DeadlineExceeded` and `Exhausted` may pass (a
+    /// connector has used up its own retries by then); all others are faults of the system.
     async fn read(&self, request: ReadRequest, out: mpsc::Sender<Message>) -> Result<()>;
+
+    /// Sends the key of every row that the source holds now, so that the host can find rows deleted there.
+    /// Only for a source whose [`Spec::lists_keys`] says so.
+    async fn keys(&self, _request: ReadRequest, _out: mpsc::Sender<KeyBatch>) -> Result<()> {
+        Err(Failure::invalid(
+            "KEYS_UNSUPPORTED",
+            format!(
+                "a source of kind `{}` cannot list its keys, so deleted rows are not found",
+                self.spec().kind
+            ),
+        ))
+    }
 }
 
 /// What a connector says about itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spec {
     /// The kind of source: `files`, `push`.
     pub kind: &'static str,
     pub title: Bilingual,
+    /// JSON Schema of its configuration; null when it takes none.
+    pub config_schema: serde_json::Value,
+    /// Whether it sends [`Message::Checkpoint`]s and goes on from them.
+    pub incremental: bool,
+    /// Whether [`Connector::keys`] works.
+    pub lists_keys: bool,
     /// Name for `_source` that its configuration gives, if any.
     pub source: Option<String>,
     /// Share of rejected rows, in ten-thousandths, above which a sync fails, if its configuration says so.
     pub quarantine_limit_bp: Option<u32>,
 }
 
-/// One thing a connector would read: a file, or a sheet of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One thing a connector would read: a file, a sheet of it, a table, an endpoint. Where the source is read
+/// incrementally its `place` is the name of the stream that checkpoints speak of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Discovered {
-    /// Path below the source's directory, with the sheet where there is one.
+    /// Path below the source's directory, with the sheet where there is one; or the name of the stream.
     pub place: String,
     /// None: it is no dataset and no entry of the mapping names it.
     pub dataset: Option<String>,
+    /// 0 when unknown.
     pub bytes: u64,
+    /// The source's own columns, where they are known before reading: (name, type as the source writes it).
+    pub columns: Vec<(String, String)>,
+    /// The column that a cursor is kept of, if any.
+    pub cursor: Option<String>,
 }
 
 /// How to read.
@@ -59,15 +89,22 @@ pub struct ReadRequest {
     pub batch_rows: usize,
     /// Threads that parse; at least 1.
     pub threads: usize,
+    /// When the sync began: the upper end of what an incremental source reads.
+    pub started_at: DateTime<Utc>,
+    /// Where each stream stands: the newest committed [`Message::Checkpoint`] by its stream. A stream without
+    /// one is read from the start.
+    pub cursors: BTreeMap<String, String>,
 }
 
 impl ReadRequest {
-    pub fn new(raw: Arc<dyn RawStore>) -> Self {
+    pub fn new(raw: Arc<dyn RawStore>, started_at: DateTime<Utc>) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             raw,
             batch_rows: 65_536,
             threads,
+            started_at,
+            cursors: BTreeMap::new(),
         }
     }
 }

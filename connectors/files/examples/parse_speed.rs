@@ -47,7 +47,7 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         let (out, mut messages) = mpsc::channel(8);
         let request = ReadRequest {
             threads,
-            ..ReadRequest::new(Arc::new(NoStore))
+            ..ReadRequest::new(Arc::new(NoStore), chrono::DateTime::UNIX_EPOCH)
         };
         let reading = tokio::spawn(async move { connector.read(request, out).await });
         let (mut read, mut rejected, mut batches) = (0, 0, 0);
@@ -58,7 +58,7 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
                     batches += 1;
                 }
                 Message::Rejected(_) => rejected += 1,
-                Message::Notice(_) | Message::Progress(_) => {}
+                Message::Notice(_) | Message::Progress(_) | Message::Checkpoint(_) => {}
             }
         }
         reading.await.map_err(|e| Failure::internal(&e))??;

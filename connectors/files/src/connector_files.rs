@@ -99,6 +99,7 @@ impl Connector for FilesConnector {
             title: Bilingual::new("文件目录", "A directory of files"),
             source: mapping.and_then(|m| m.source.clone()),
             quarantine_limit_bp: mapping.and_then(|m| m.quarantine_limit_bp),
+            ..Spec::default()
         }
     }
 
@@ -198,6 +199,7 @@ impl Files {
             place: found.name.clone(),
             dataset,
             bytes: found.bytes,
+            ..Discovered::default()
         }
     }
 

@@ -92,8 +92,7 @@ impl Connector for PushConnector {
         Spec {
             kind: "push",
             title,
-            source: None,
-            quarantine_limit_bp: None,
+            ..Spec::default()
         }
     }
 
@@ -375,7 +374,10 @@ mod tests {
                 give.send(chunk).await.unwrap();
             }
         });
-        let request = ReadRequest::new(Arc::new(DirStore(tempfile::tempdir().unwrap())));
+        let request = ReadRequest::new(
+            Arc::new(DirStore(tempfile::tempdir().unwrap())),
+            chrono::DateTime::UNIX_EPOCH,
+        );
         let (out, mut messages) = mpsc::channel(4);
         let reading = tokio::spawn(async move {
             let first = connector.read(request.clone(), out.clone()).await;

@@ -12,6 +12,7 @@ mod error;
 mod functions;
 mod graphs;
 pub mod lint;
+mod memory;
 mod query;
 pub mod rules;
 pub mod run;

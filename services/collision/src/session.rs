@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -13,6 +12,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use crate::data::{Snapshot, parties, tables};
 use crate::error::{CollisionError, Result};
 use crate::functions;
+use crate::memory::EnginePool;
 use crate::sql::compact_lists::CompactLists;
 
 /// What a run may use at most.
@@ -38,7 +38,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            memory_bytes_max: 4 << 30,
+            memory_bytes_max: 5 << 30,
             view_bytes_max: 1 << 30,
             spill_dir: None,
             spill_bytes_max: 50 << 30,
@@ -54,7 +54,7 @@ impl Limits {
     /// Memory and disk shared by all sessions of an engine.
     pub fn runtime(&self) -> Result<Arc<RuntimeEnv>> {
         let mut builder = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(FairSpillPool::new(self.memory_bytes_max)))
+            .with_memory_pool(Arc::new(EnginePool::new(self.memory_bytes_max)))
             .with_max_temp_directory_size(self.spill_bytes_max);
         if let Some(dir) = &self.spill_dir {
             builder = builder.with_temp_file_path(dir);

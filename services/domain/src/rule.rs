@@ -101,7 +101,7 @@ pub struct MinHistory {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Limits {
     pub max_hits: u64,
     /// e.g. "120s".

@@ -102,7 +102,7 @@ pub async fn read_with(dir: &Path, mapping: Option<&Path>, threads: usize) -> Re
     let store = DirStore::new();
     let request = ReadRequest {
         threads,
-        ..ReadRequest::new(store.clone())
+        ..ReadRequest::new(store.clone(), chrono::DateTime::UNIX_EPOCH)
     };
     let (out, mut messages) = mpsc::channel(4);
     let reading = tokio::spawn(async move { connector.read(request, out).await });
@@ -121,6 +121,7 @@ pub async fn read_with(dir: &Path, mapping: Option<&Path>, threads: usize) -> Re
             }
             Message::Rejected(rejected) => outcome.rejected.push(rejected),
             Message::Notice(notice) => outcome.notices.push(notice),
+            Message::Checkpoint(_) => panic!("files are not read incrementally"),
             Message::Progress(progress) => assert!(progress.done_bytes <= progress.total_bytes),
         }
     }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::logical_expr::ident;
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
+use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{DataFrame, SessionContext};
 use domain::Value;
 use domain::rule::RuleSpec;
@@ -79,16 +81,30 @@ pub async fn run(
 async fn gather(frame: DataFrame, rule: &RuleSpec, evidence_rows_max: usize) -> Result<RuleOutput> {
     let what = || format!("rule {}", rule.id);
     let order = rule.identity.iter().map(|c| ident(c).sort(true, true)).collect();
-    let mut stream = frame
-        .sort(order)
-        .map_err(CollisionError::engine(what()))?
-        .execute_stream()
+    let frame = frame.sort(order).map_err(CollisionError::engine(what()))?;
+    let task = Arc::new(frame.task_ctx());
+    let plan = frame
+        .create_physical_plan()
         .await
         .map_err(CollisionError::engine(what()))?;
+    let mut stream = execute_stream(plan.clone(), task).map_err(CollisionError::engine(what()))?;
     let mut collector = Collector::new(rule, evidence_rows_max);
+    let mut end = Ok(());
     while let Some(batch) = stream.next().await {
-        collector.add(&batch.map_err(CollisionError::engine(what()))?)?;
+        end = batch
+            .map_err(CollisionError::engine(what()))
+            .and_then(|batch| collector.add(&batch));
+        if end.is_err() {
+            break;
+        }
     }
+    // Told of rules that fail, too: that is when whoever wrote the rule needs it.
+    tracing::debug!(
+        rule = rule.id,
+        plan = %DisplayableExecutionPlan::with_metrics(plan.as_ref()).indent(false),
+        "rule.plan"
+    );
+    end?;
     Ok(RuleOutput {
         hits: collector.hits,
         capped: collector.capped,

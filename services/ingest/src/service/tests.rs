@@ -25,9 +25,9 @@ impl Connector for Scripted {
     fn spec(&self) -> Spec {
         Spec {
             kind: "scripted",
-            title: Bilingual::default(),
             source: Some("his".into()),
             quarantine_limit_bp: self.limit,
+            ..Spec::default()
         }
     }
 
