@@ -7,39 +7,23 @@ title: {zh: 单价高于挂网价的采购明细, en: Purchase lines dearer than
 -- Prices are compared by smallest unit when both products tell their pack size.
 with
 
-codes_smallest_pack as (
-    select national_code, min(pack_size) as pack_size
-    from products
-    where pack_size > 0
-    group by national_code
-),
-
 listings as (
-    select
-        l.listing_id,
-        l.national_code,
-        l.supplier_party_id,
-        left(l.region_code, 2) as province,
-        l.listed_price,
-        case when p.pack_size > 0 then p.pack_size end as pack_size,
-        cast(coalesce(l.listed_from, date '1900-01-01') as timestamp) - interval '8 hours' as listed_from,
-        cast(coalesce(l.listed_to, date '2200-01-01') as timestamp) - interval '8 hours' as listed_to,
-        -- no line of this code can be above the listing when its price is not above this
-        cast(
-            case
-                when p.pack_size > s.pack_size then l.listed_price * s.pack_size / p.pack_size
-                else l.listed_price
-            end as decimal(18, 4)
-        ) - 0.0001 as lowest_price
-    from platform_listings as l
-    left join products as p on l.product_id = p.product_id
-    left join codes_smallest_pack as s on l.national_code = s.national_code
-    where l.listed_price > 0 and l.national_code is not null
+    select * from listing_prices
 ),
 
--- the one pass over all lines: above at least one listing of the code on that day
+supplier_bounds as (
+    select * from listing_bounds
+    where supplier_party_id is not null
+),
+
+code_bounds as (
+    select * from listing_bounds
+    where supplier_party_id is null
+),
+
+-- the one pass over all lines; spans of one key do not overlap, so that a line is there once
 doubtful_lines as (
-    select distinct
+    select
         p.order_id,
         p.line_no,
         p.hospital_id,
@@ -54,11 +38,19 @@ doubtful_lines as (
         p.unit_price,
         p.ordered_at
     from purchases as p
-    inner join listings as l on p.national_code = l.national_code
-    where
-        p.unit_price > l.lowest_price
-        and p.ordered_at >= l.listed_from
-        and p.ordered_at < l.listed_to
+    inner join code_bounds as c
+        on
+            p.national_code = c.national_code
+            and p.ordered_at >= c.day_from
+            and p.ordered_at < c.day_to
+    left join supplier_bounds as s
+        on
+            p.national_code = s.national_code
+            and p.supplier_party_id = s.supplier_party_id
+            and p.ordered_at >= s.day_from
+            and p.ordered_at < s.day_to
+    -- a supplier listed in another province only is judged by the others of this one: the lower bound decides
+    where p.unit_price > least(s.price_bound, c.price_bound)
 ),
 
 compared as (

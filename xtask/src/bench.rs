@@ -331,7 +331,7 @@ impl Bench {
         writeln!(
             out,
             "\n## How the peer is run\n\n`xtask/py/bench_duckdb.py` carries each rule's SQL over to DuckDB's dialect; what a file of the same name \
-             under `xtask/py/duckdb_rules/` says is run instead (marked *by hand*). Views that several rules read are computed once there \
+             under `xtask/py/duckdb_rules/` says is run instead (marked *by hand*). Views that are read twice or more are computed once there \
              too, in {:.2} s. What the graph answers is given to it finished, at no cost.",
             shared_seconds(peer)
         )?;

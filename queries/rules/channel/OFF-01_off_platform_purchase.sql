@@ -1,6 +1,6 @@
 /*---
 id: OFF-01
-version: 1
+version: 2
 title: {zh: 违规线下采购, en: Bought off the platform}
 target: OFF
 status: stable
@@ -49,274 +49,30 @@ message:
 ---*/
 with
 
+-- what the platform orders that lines name do not bear out
+open_claims as (
+    select * from unborne_claims
+),
+
 lines as (
-    select * from purchases
-    where national_code is not null
+    select * from unsettled_purchases
+),
+
+-- an order that a claim counts already is no spare one, and one of another trade helps no claim
+counted_orders as (
+    select unnest(linked_ids) as platform_order_id from open_claims
+    where linked_ids is not null
 ),
 
 platform as (
-    select
-        platform_order_id,
-        hospital_id,
-        national_code,
-        supplier_party_id,
-        supplier_key,
-        quantity,
-        local_date(ordered_at) as on_day,
-        coalesce(status, '') = 'cancelled' as is_cancelled
-    from platform_orders
-    where ordered_at is null or ordered_at < cast($as_of + 1 as timestamp) - interval '8 hours'
-),
-
--- numbers that stand on several lines, with what these lines bought together
-cited_by_many as (
-    select platform_order_id, sum(quantity) as quantity
-    from lines
-    where platform_order_id is not null
-    group by platform_order_id
-    having count(*) > 1
-),
-
--- platform orders of which these lines bought more than they hold
-oversold as (
-    select m.platform_order_id
-    from cited_by_many as m
-    inner join platform as p on m.platform_order_id = p.platform_order_id
-    where m.quantity > p.quantity
-),
-
--- platform orders that bear out every line that names them
-platform_sufficient as (
-    select p.platform_order_id, p.hospital_id, p.national_code, p.supplier_party_id, p.quantity
-    from platform as p
-    where
-        not p.is_cancelled
-        and not exists (select 1 from oversold as o where o.platform_order_id = p.platform_order_id)
-),
-
--- nearly all lines end here: one platform order of the same hospital, product and supplier bears them out
-lines_unproven as (
-    select
-        l.order_id,
-        l.line_no,
-        l.hospital_id,
-        l.national_code,
-        l.product_id,
-        l.product_name,
-        l.supplier_party_id,
-        l.supplier_key,
-        l.supplier_name,
-        l.quantity,
-        l.line_amount,
-        l.ordered_on,
-        l.channel,
-        l.platform_order_id,
-        l.filing_no,
-        l.approved_by
-    from lines as l
-    where not exists (
-        select 1 from platform_sufficient as p
-        where
-            p.platform_order_id = l.platform_order_id
-            and p.hospital_id = l.hospital_id
-            and p.national_code = l.national_code
-            and p.supplier_party_id = l.supplier_party_id
-            and p.quantity >= l.quantity
-    )
-),
-
--- from here on few rows, and each step is read once: a return is no purchase
-lines_bought as (
-    select
-        l.*,
-        p.category,
-        concat_ws(' ', l.product_name, p.name, p.generic_name) as names
-    from lines_unproven as l
-    left join products as p on l.product_id = p.product_id
-    where coalesce(l.quantity, 1) > 0
-),
-
--- an emergency that was approved
-without_emergency as (
-    select * from lines_bought
-    where coalesce(channel, '') <> 'emergency' or approved_by is null
-),
-
-filing_register as (
-    select count(*) as filings_known from filings
-),
-
-with_filing as (
-    select
-        l.*,
-        r.filings_known,
-        f.filing_no as known_filing_no,
-        f.hospital_id as filed_hospital_id,
-        f.national_code as filed_national_code,
-        f.product_id as filed_product_id,
-        f.valid_from as filed_from,
-        f.valid_to as filed_to
-    from without_emergency as l
-    cross join filing_register as r
-    left join filings as f on l.filing_no = f.filing_no
-),
-
--- filed: by the register where there is one, else by the number alone
-without_filed as (
-    select * from with_filing
-    where
-        filing_no is null
-        or (
-            filings_known > 0
-            and (
-                known_filing_no is null
-                or filed_hospital_id <> hospital_id
-                or (filed_national_code <> national_code and (filed_product_id is null or filed_product_id <> product_id))
-                or filed_from > ordered_on
-                or filed_to <= ordered_on
-            )
-        )
-),
-
--- national codes of drugs (X, Z, 86) and consumables (C), and names of what the platform does not trade. In a table of
--- one row, so that the planner does not search the texts of all lines before the steps above have left few
-platform_trade as (
-    select * from (values
-        ('^([XZC][0-9A-Z]{7,}|86[0-9]{12})$', '饮片|院内制剂|医院制剂|自制制剂|协定处方')
-    ) as t (code_pattern, exempt_names)
-),
-
-in_scope as (
-    select
-        l.*,
-        l.order_id || '#' || cast(l.line_no as varchar) as line_id,
-        -- a consumable's first twenty places are its maker's product, the rest its size
-        case when left(l.national_code, 1) = 'C' then left(l.national_code, 20) else l.national_code end as code
-    from without_filed as l
-    cross join platform_trade as t
-    where
-        regexp_like(upper(l.national_code), t.code_pattern)
-        and not regexp_like(l.names, t.exempt_names)
-        and (l.category is null or l.category in ('drug', 'consumable', 'reagent'))
-),
-
--- a cell may name several platform orders; a line without a number keeps one row
-citations as (
-    select
-        *,
-        unnest(string_to_array(
-            coalesce(regexp_replace(trim(platform_order_id), '[,，、;；/ ]+', ',', 'g'), '-'), ','
-        )) as cited_id
-    from in_scope
-),
-
-branch_pairs as (
-    select distinct party_id, other_party_id from branch_links
-),
-
--- a second look at the order that is named: a code of the same maker's product, a branch of the supplier, or a
--- supplier told by its name only, count as the same
-citations_checked as (
-    select
-        c.*,
-        p.platform_order_id as found_id,
-        p.quantity as found_quantity,
-        p.hospital_id is not null and p.hospital_id <> c.hospital_id as other_hospital,
-        p.is_cancelled,
-        case
-            when p.platform_order_id is null then null
-            when p.is_cancelled then null
-            when p.hospital_id <> c.hospital_id then null
-            when
-                c.code
-                <> case when left(p.national_code, 1) = 'C' then left(p.national_code, 20) else p.national_code end
-                then null
-            when
-                p.supplier_party_id <> c.supplier_party_id
-                and b.party_id is null
-                and left(p.supplier_key, 5) <> 'name:'
-                and left(c.supplier_key, 5) <> 'name:'
-                then null
-            else p.platform_order_id
-        end as linked_id
-    from citations as c
-    left join platform as p on c.cited_id = p.platform_order_id
-    left join branch_pairs as b
-        on p.supplier_party_id = b.party_id and c.supplier_party_id = b.other_party_id
-),
-
--- lines and orders that hang together: one order with many lines, one line with many orders, twice over
-knots_by_order as (
-    select *, min(line_id) over (partition by coalesce(linked_id, line_id)) as knot_1 from citations_checked
-),
-
-knots_by_line as (
-    select *, min(knot_1) over (partition by line_id) as knot_2 from knots_by_order
-),
-
-knots_by_order_again as (
-    select *, min(knot_2) over (partition by coalesce(linked_id, line_id)) as knot_3 from knots_by_line
-),
-
-knots as (
-    select
-        *,
-        min(knot_3) over (partition by line_id) as knot,
-        row_number() over (partition by line_id order by cited_id) as line_row,
-        row_number() over (partition by linked_id order by line_id) as order_row
-    from knots_by_order_again
-),
-
--- what the lines of a knot bought, and what the orders they name bear out
-knot_sums as (
-    select
-        *,
-        sum(case when line_row = 1 then coalesce(quantity, 0) end) over whole_knot as knot_bought,
-        coalesce(sum(case when linked_id is not null and order_row = 1 then found_quantity end) over whole_knot, 0)
-            as knot_linked,
-        count(linked_id) over whole_knot as knot_links
-    from knots
-    window whole_knot as (partition by knot)
-),
-
--- most knots end here, before their lines are gathered
-open_knots as (
-    select * from knot_sums
-    where knot_links = 0 or knot_bought > knot_linked
-),
-
--- a claim: lines bound together by the orders they name, and what they still need on the platform
-open_claims as (
-    select
-        knot as claim_id,
-        min(hospital_id) as hospital_id,
-        min(code) as code,
-        coalesce(min(supplier_party_id), knot) as supplier,
-        max(ordered_on) as on_day,
-        max(knot_bought) as bought,
-        max(knot_linked) as linked,
-        sum(case when line_row = 1 then line_amount end) as amount,
-        min(
-            case
-                when platform_order_id is null then 1
-                when found_id is null then 2
-                when other_hospital then 3
-                when is_cancelled then 4
-                when linked_id is null then 5
-                else 6
-            end
-        ) as fault,
-        array_agg(
-            named_struct(
-                'ordered_on', ordered_on, 'order_id', order_id, 'line_no', line_no,
-                'supplier_key', supplier_key, 'supplier_name', supplier_name,
-                'product_name', product_name, 'national_code', national_code
-            ) order by line_id, cited_id
-        ) filter (where line_row = 1) as claim_lines,
-        array_agg(found_id order by line_id, cited_id) as claim_order_ids,
-        array_agg(linked_id order by line_id, cited_id) filter (where linked_id is not null) as linked_ids
-    from open_knots
-    group by knot
+    select p.*
+    from unsettled_platform as p
+    left anti join counted_orders as c on p.platform_order_id = c.platform_order_id
+    left semi join open_claims as o
+        on
+            p.hospital_id = o.hospital_id
+            and p.supplier_party_id = o.supplier
+            and case when left(p.national_code, 1) = 'C' then left(p.national_code, 20) else p.national_code end = o.code
 ),
 
 -- platform orders that no line uses up, with what is left of them
@@ -372,8 +128,7 @@ events as (
         amount,
         fault,
         claim_lines,
-        claim_order_ids,
-        coalesce(linked_ids, make_array('-')) as linked_ids
+        claim_order_ids
     from open_claims
     union all
     select
@@ -391,30 +146,41 @@ events as (
         null as amount,
         null as fault,
         null as claim_lines,
-        make_array(platform_order_id) as claim_order_ids,
-        make_array(platform_order_id) as linked_ids
+        make_array(platform_order_id) as claim_order_ids
     from spare_orders
 ),
 
--- an order that a claim counts already is no spare one
-events_by_order as (
-    select *, unnest(linked_ids) as counted_id from events
+-- first the very quantities, where there are claims and orders of one
+equal_quantities as (
+    select hospital_id, code, supplier, quantity
+    from events
+    group by hospital_id, code, supplier, quantity
+    having count(claim_day) > 0 and count(order_day) > 0
 ),
 
-events_counted as (
-    select
-        *,
-        count(claim_id) over (partition by counted_id) as claims_counting,
-        row_number() over (partition by event_id order by counted_id) as event_row
-    from events_by_order
+events_of_equal as (
+    select e.*
+    from events as e
+    left semi join equal_quantities as q
+        on
+            e.hospital_id = q.hospital_id
+            and e.code = q.code
+            and e.supplier = q.supplier
+            and e.quantity = q.quantity
 ),
 
-events_once as (
-    select * from events_counted
-    where event_row = 1 and (claim_id is not null or claims_counting = 0)
+events_of_no_equal as (
+    select e.*
+    from events as e
+    left anti join equal_quantities as q
+        on
+            e.hospital_id = q.hospital_id
+            and e.code = q.code
+            and e.supplier = q.supplier
+            and e.quantity = q.quantity
 ),
 
--- first the very quantities: claims and orders of one quantity, each within the window of another
+-- claims and orders of one quantity, each within the window of another
 equal_beside as (
     select
         *,
@@ -422,7 +188,7 @@ equal_beside as (
         max(order_day) over before as last_order,
         min(claim_day) over onward as next_claim,
         min(order_day) over onward as next_order
-    from events_once
+    from events_of_equal
     window
         before as (
             partition by hospital_id, code, supplier, quantity order by on_day, event_id
@@ -468,6 +234,18 @@ without_equal as (
     where claims_here > orders_here or place > claims_here
 ),
 
+events_without_equal as (
+    select
+        event_id, hospital_id, code, supplier, on_day, claim_day, order_day, quantity,
+        claim_id, bought, linked, amount, fault, claim_lines, claim_order_ids
+    from without_equal
+    union all
+    select
+        event_id, hospital_id, code, supplier, on_day, claim_day, order_day, quantity,
+        claim_id, bought, linked, amount, fault, claim_lines, claim_order_ids
+    from events_of_no_equal
+),
+
 -- then sums: what hangs together within the window, whatever its quantities
 sums_beside as (
     select
@@ -477,7 +255,7 @@ sums_beside as (
         max(order_day) over before as last_order,
         min(claim_day) over onward as next_claim,
         min(order_day) over onward as next_order
-    from without_equal
+    from events_without_equal
     window
         before as (
             partition by hospital_id, code, supplier order by on_day, event_id

@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, StringViewArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, StringViewArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use datafusion::error::Result;
@@ -11,6 +11,7 @@ use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 use matching::{IdNumber, Uscc};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// All of them.
 pub fn all() -> Vec<ScalarUDF> {
@@ -24,6 +25,12 @@ pub fn all() -> Vec<ScalarUDF> {
         test("is_uscc", |t| Uscc::parse(t).is_ok()),
         test("is_id_number", |t| IdNumber::parse(t).is_ok()),
         function("local_date", timestamps(), DataType::Date32, local_date),
+        udf(
+            "hash64",
+            TypeSignature::OneOf((1..=8).map(|n| TypeSignature::Exact(vec![DataType::Utf8View; n])).collect()),
+            DataType::Int64,
+            Work::Texts(hash64),
+        ),
     ]
 }
 
@@ -86,8 +93,30 @@ fn local_date(times: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(days))
 }
 
+/// Several texts as one number, for comparing them many rows at a time; null when one of them is. Different
+/// texts have the same number once in 2^64.
+fn hash64(texts: &[StringViewArray]) -> ArrayRef {
+    let rows = texts.first().map_or(0, Array::len);
+    let mut row = Vec::with_capacity(64);
+    let hash = |n: usize| {
+        row.clear();
+        for column in texts {
+            if column.is_null(n) {
+                return None;
+            }
+            let text = column.value(n).as_bytes();
+            row.extend_from_slice(text);
+            // Ends each text with its length, so that ("ab", "c") differs from ("a", "bc").
+            row.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        }
+        Some(xxh3_64(&row) as i64)
+    };
+    Arc::new((0..rows).map(hash).collect::<Int64Array>())
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Work {
+    Texts(fn(&[StringViewArray]) -> ArrayRef),
     Text(fn(&str) -> Option<String>),
     Test(fn(&str) -> bool),
     Array(Compute),
@@ -130,12 +159,20 @@ impl ScalarUDFImpl for Function {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let array = ColumnarValue::values_to_arrays(&args.args)?.swap_remove(0);
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let texts = |array: &ArrayRef| cast(array, &DataType::Utf8View);
+        let array = &arrays[0];
         let out: ArrayRef = match self.work {
-            Work::Array(f) => f(&array)?,
+            Work::Texts(f) => {
+                let columns: Vec<StringViewArray> = arrays
+                    .iter()
+                    .map(|a| Ok(texts(a)?.as_string_view().clone()))
+                    .collect::<Result<_>>()?;
+                f(&columns)
+            }
+            Work::Array(f) => f(array)?,
             Work::Text(f) => {
-                let texts = texts(&array)?;
+                let texts = texts(array)?;
                 Arc::new(
                     texts
                         .as_string_view()
@@ -145,7 +182,7 @@ impl ScalarUDFImpl for Function {
                 )
             }
             Work::Test(f) => {
-                let texts = texts(&array)?;
+                let texts = texts(array)?;
                 Arc::new(
                     texts
                         .as_string_view()

@@ -6,6 +6,7 @@
 //! or of what becomes of hits.
 
 pub mod cases;
+mod compact;
 pub mod data;
 mod engine;
 mod error;

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use crate::compact::CompactViews;
 use crate::data::{Snapshot, parties, tables};
 use crate::error::{CollisionError, Result};
 use crate::functions;
@@ -109,7 +111,13 @@ pub async fn open(
     settings.optimizer.prefer_hash_join = options.hash_join;
     // Rows are picked by a few columns before the others are decoded.
     settings.execution.parquet.pushdown_filters = options.late_columns;
-    let mut context = SessionContext::new_with_config_rt(config, runtime);
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_physical_optimizer_rule(Arc::new(CompactViews))
+        .build();
+    let mut context = SessionContext::new_with_state(state);
     context
         .register_function_rewrite(Arc::new(CompactLists))
         .map_err(CollisionError::engine("the engine's settings"))?;

@@ -91,9 +91,12 @@ impl Runner {
         if over_graph {
             datasets.extend(graphs::DATASETS.map(str::to_owned));
         }
+        let step = Step::begin();
         let context = session::open(self.runtime.clone(), &self.snapshot, options, Some(&datasets)).await?;
+        let step = step.end("session");
         let specs: Vec<_> = rules.iter().map(|r| r.spec.clone()).collect();
         let facts = InputFacts::gather(&context, &self.snapshot, &specs).await?;
+        let step = step.end("inputs");
         let queries: Vec<_> = rules
             .iter()
             .filter(|r| facts.reason(&r.spec, request.as_of).is_none())
@@ -102,7 +105,9 @@ impl Runner {
         if over_graph && !queries.is_empty() {
             graphs::register(&context, &self.snapshot).await?;
         }
+        let step = step.end("graph");
         let views = views::open(&context, &self.bundle, &queries, request.as_of, &self.limits).await?;
+        step.end("views");
         Ok(Opened {
             context,
             facts,
@@ -142,7 +147,9 @@ impl Runner {
             .flat_map(|d| &d.output.hits)
             .flat_map(|h| h.evidence.iter().cloned())
             .collect();
+        let step = Step::begin();
         let rows = evidence::fetch(&self.runtime, &self.snapshot, &keys, request.threads).await?;
+        step.end("evidence");
         let outcomes = rules
             .iter()
             .zip(done)
@@ -290,6 +297,20 @@ impl Runner {
         // Kept free by each sort for its merge; with little memory and several sorts the default is too much.
         settings.execution.sort_spill_reservation_bytes = 1 << 20;
         SessionContext::new_with_state(state)
+    }
+}
+
+/// Times the steps of a run that belong to no rule, for the log.
+struct Step(Instant);
+
+impl Step {
+    fn begin() -> Self {
+        Self(Instant::now())
+    }
+
+    fn end(self, step: &str) -> Self {
+        tracing::debug!(step, elapsed_ms = self.0.elapsed().as_millis() as u64, "run.step");
+        Self::begin()
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use chrono::NaiveDate;
 use datafusion::arrow::array::RecordBatch;
@@ -195,6 +196,7 @@ async fn keep(
     opened: &mut OpenedViews,
 ) -> Result<()> {
     let what = || format!("view {name}");
+    let started = Instant::now();
     let frame = DataFrame::new(context.state(), plan);
     let logical = frame.schema().inner().clone();
     let parts = frame
@@ -251,6 +253,12 @@ async fn keep(
         opened.folders.push(folder);
     }
     opened.kept.insert(name.to_owned());
+    tracing::debug!(
+        view = name,
+        elapsed_ms = started.elapsed().as_millis() as u64,
+        in_files = opened.folders.len(),
+        "view.kept"
+    );
     Ok(())
 }
 
