@@ -26,6 +26,8 @@ pub enum KeyKind {
     CoreWithout,
     /// First two characters of the name: short forms and long ones.
     Opening,
+    /// First and last character of a short form, or of a hospital, school or institute: `浙大一院`.
+    Ends,
     /// The parent of a branch, or the name itself: branches meet their parents and each other.
     Parent,
 }
@@ -43,6 +45,7 @@ impl KeyKind {
             Self::RegionTradeLast => "name_region_trade_last",
             Self::CoreWithout => "name_core_without",
             Self::Opening => "name_opening",
+            Self::Ends => "name_ends",
             Self::Parent => "name_parent",
         }
     }
@@ -71,6 +74,13 @@ impl OrgName {
             if core_opening != opening {
                 keys.push((KeyKind::Opening, core_opening));
             }
+            if !k.latin && !self.form.is_company() && (!k.short || k.name_chars <= 6) {
+                let (mut front, mut back) = (self.key_strict.chars(), self.key_strict.chars());
+                keys.push((
+                    KeyKind::Ends,
+                    hash::chars(front.next().into_iter().chain(back.next_back())),
+                ));
+            }
             keys.push((
                 KeyKind::Parent,
                 if k.parent == 0 { k.loose } else { k.parent_loose },
@@ -89,6 +99,9 @@ impl OrgName {
         if !k.latin && k.core_chars <= 3 {
             keys.push((KeyKind::RegionTradeFirst, place(k.first)));
             keys.push((KeyKind::RegionTradeLast, place(k.last)));
+        }
+        if !k.latin && k.core_chars == 2 {
+            keys.push((KeyKind::CoreWithout, k.core));
         }
         if (3..=12).contains(&k.core_chars) && (!k.latin || k.core_chars >= 6) {
             let mut seen = Vec::with_capacity(usize::from(k.core_chars) + 1);

@@ -9,6 +9,7 @@ mod blocking;
 mod compare;
 mod edit;
 mod latin;
+mod level;
 mod parse;
 mod words;
 
@@ -16,8 +17,10 @@ mod words;
 mod tests;
 
 pub use blocking::KeyKind;
-pub use compare::{OrgAgreement, OrgLevel, PartAgreement, Reading, compare_orgs};
+pub use compare::compare_orgs;
 pub use edit::EditKind;
+pub(crate) use edit::single_edit_is_slip;
+pub use level::{OrgAgreement, OrgLevel, PartAgreement, Reading};
 pub use words::{OrgForm, Trades};
 
 use crate::places::Place;
@@ -124,6 +127,11 @@ impl OrgName {
     /// Stable 64-bit key of the 字号 (use it for term frequencies); zero when there is none.
     pub fn core_hash(&self) -> u64 {
         self.keys.core
+    }
+
+    /// The organisation that a branch's name tells as its parent.
+    pub fn parent(&self) -> Option<&OrgName> {
+        self.branch.as_ref().map(|branch| &branch.parent)
     }
 
     /// Whether the name is written in Latin letters.

@@ -6,10 +6,11 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use serde::{Deserialize, Serialize};
 
 /// What an organisation is in law or by its sign, as the end of its name says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrgForm {
     /// The name says nothing: cut off, or a short form.
+    #[default]
     Unsaid,
     /// 有限公司, 有限责任公司.
     LimitedCompany,
@@ -114,7 +115,6 @@ const FORMS: &[(&str, OrgForm)] = &[
     ("事务所", OrgForm::Practice),
     ("总厂", OrgForm::Factory),
     ("工厂", OrgForm::Factory),
-    ("制药厂", OrgForm::Factory),
     ("厂", OrgForm::Factory),
     ("商店", OrgForm::Shop),
     ("门店", OrgForm::Shop),
