@@ -4,7 +4,7 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::words::{HOMOPHONES, LOOK_ALIKES, RADICALS, SAME_TRADE, TRADITIONAL};
+use super::words::{HOMOPHONES, LOOK_ALIKES, RADICALS, SAME_TRADE, SHORT_TRADES, TRADITIONAL};
 use super::world::{Firm, Pattern};
 
 /// One to six records: name, uscc, legal_representative, phone, address, email, truth.
@@ -61,11 +61,26 @@ fn said(firm: &Firm, rng: &mut ChaCha8Rng) -> String {
     if !firm.branch.is_empty() {
         return match rng.random_range(0..10) {
             0 => full.replace("分公司", "分部"),
-            1 => format!("{}({})", full.replace("分公司", ""), firm.branch),
+            1 => format!(
+                "{}({})",
+                full.strip_suffix(&firm.branch).unwrap_or(&full),
+                firm.branch
+            ),
             _ => full,
         };
     }
     let regional = firm.pattern != Pattern::NoRegion;
+    if let Some(former) = &firm.former_brand
+        && rng.random_bool(0.4)
+    {
+        // A former name, told beside the present one, or alone in an older list.
+        let old = firm.name_with(former, trade);
+        return if rng.random_bool(0.6) {
+            format!("{full}（曾用名：{old}）")
+        } else {
+            old
+        };
+    }
     match rng.random_range(0..100) {
         0..46 => full,
         // 有限责任公司 and 有限公司.
@@ -93,35 +108,25 @@ fn said(firm: &Firm, rng: &mut ChaCha8Rng) -> String {
         // Without the region.
         71..75 if regional => format!("{brand}{trade}{form}"),
         // A short form.
-        75..80 => {
-            let short: String = trade.chars().take(2).collect();
-            if rng.random_bool(0.5) {
-                format!("{brand}{short}")
-            } else {
-                format!("{region}{brand}{short}")
+        75..80 => match SHORT_TRADES.iter().find(|short| trade.starts_with(*short)) {
+            Some(short) if !trade.starts_with("医学") && !trade.starts_with("医院") => {
+                if rng.random_bool(0.5) {
+                    format!("{brand}{short}")
+                } else {
+                    format!("{region}{brand}{short}")
+                }
             }
-        }
+            _ => full,
+        },
         // A synonym of the trade.
         80..84 => match SAME_TRADE.iter().find(|(from, _)| *from == trade) {
             Some((_, to)) => firm.name_with(brand, to),
             None => full,
         },
-        // A former name, told or borne.
-        84..90 => match &firm.former_brand {
-            Some(former) => {
-                let old = firm.name_with(former, trade);
-                if rng.random_bool(0.7) {
-                    format!("{full}（曾用名：{old}）")
-                } else {
-                    old
-                }
-            }
-            None => full,
-        },
-        90..92 => format!("{full}（已注销）"),
+        84..88 => format!("{full}（已注销）"),
         // A slip in the brand.
-        92..96 => firm.name_with(&exchanged(brand, HOMOPHONES, rng), trade),
-        96..99 => firm.name_with(&exchanged(brand, LOOK_ALIKES, rng), trade),
+        88..93 => firm.name_with(&exchanged(brand, HOMOPHONES, rng), trade),
+        93..97 => firm.name_with(&exchanged(brand, LOOK_ALIKES, rng), trade),
         _ => full,
     }
 }
@@ -256,10 +261,10 @@ fn chinese_number(n: u32) -> String {
 fn address(firm: &Firm, rng: &mut ChaCha8Rng) -> String {
     let mut text = String::new();
     if rng.random_bool(0.6) {
-        text.push_str(firm.city.province);
+        text.push_str(firm.seat.province);
     }
     if rng.random_bool(0.9) {
-        text.push_str(firm.city.name);
+        text.push_str(firm.seat.name);
     }
     if rng.random_bool(0.75) {
         text.push_str(firm.district);

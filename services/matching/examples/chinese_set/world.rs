@@ -22,7 +22,10 @@ pub enum Pattern {
 #[derive(Clone)]
 pub struct Firm {
     pub truth: String,
+    /// Where the name says it is.
     pub city: &'static City,
+    /// Where it is; another city for a branch.
+    pub seat: &'static City,
     pub pattern: Pattern,
     pub brand: String,
     pub trade: &'static str,
@@ -146,8 +149,9 @@ fn firm(number: usize, rng: &mut ChaCha8Rng) -> Firm {
     Firm {
         truth: format!("o{number:06}"),
         city,
+        seat: city,
         pattern,
-        former_brand: rng.random_bool(0.12).then(|| self::brand(rng)),
+        former_brand: rng.random_bool(0.18).then(|| self::brand(rng)),
         brand,
         trade: TRADES.choose(rng).copied().unwrap_or("医药"),
         form,
@@ -195,7 +199,7 @@ pub fn firms(count: usize, rng: &mut ChaCha8Rng) -> Vec<Firm> {
         }
         let beside = beside(&base, all.len() + 1, rng);
         all.push(base);
-        all.extend(beside.filter(|_| true));
+        all.extend(beside);
     }
     all.truncate(count);
     all
@@ -270,6 +274,7 @@ fn beside(base: &Firm, number: usize, rng: &mut ChaCha8Rng) -> Option<Firm> {
                 .collect();
             other.trade = base.trade;
             other.city = base.city;
+            other.seat = base.city;
             other.uscc = uscc(base.city.code, rng);
             other.district = base.district;
             other.pattern = base.pattern;

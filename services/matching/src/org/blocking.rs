@@ -93,9 +93,8 @@ impl OrgName {
     fn near_keys(&self, keys: &mut Vec<(KeyKind, u64)>) {
         let k = &self.keys;
         let region = self.region.map_or(0, |place| u64::from(place.province().code()));
-        let trades = self.trades.bits();
-        let place =
-            |c: u32| hash::join(&[region, trades as u64, (trades >> 64) as u64, k.rest, u64::from(c)]);
+        let trades = self.trades.key();
+        let place = |c: u32| hash::join(&[region, trades, k.rest, u64::from(c)]);
         if !k.latin && k.core_chars <= 3 {
             keys.push((KeyKind::RegionTradeFirst, place(k.first)));
             keys.push((KeyKind::RegionTradeLast, place(k.last)));

@@ -1,8 +1,8 @@
 //! How two names of organisations stand to each other, part by part.
 
 use super::edit::{Edit, EditKind, is_subsequence, single_edit};
+use super::form::OrgForm;
 use super::level::{OrgAgreement, OrgLevel, PartAgreement};
-use super::words::OrgForm;
 use super::{OrgName, Trades};
 use crate::pinyin;
 use crate::places::Place;
@@ -285,7 +285,8 @@ fn near_core(a: &OrgName, b: &OrgName) -> Option<OrgAgreement> {
     let parts = Parts::of(a, b);
     let alike = parts.region != Conflict
         && parts.region != PartAgreement::Nested
-        && matches!(parts.trade, Equal | PartAgreement::Absent)
+        && (matches!(parts.trade, Equal | PartAgreement::Absent)
+            || parts.trade == PartAgreement::Nested && (a.keys.short || b.keys.short))
         && matches!(
             parts.form,
             Equal | PartAgreement::Absent | PartAgreement::OneSided
@@ -316,10 +317,11 @@ fn near_core(a: &OrgName, b: &OrgName) -> Option<OrgAgreement> {
                 kind: kind @ (EditKind::Gap | EditKind::Swap),
                 ..
             }) if chars >= 3 => (OrgLevel::Confusable, kind),
+            // Behind three equal characters stands a trade that the dictionary lacks.
             Some(Edit {
+                at: 3..,
                 kind: EditKind::Other,
-                ..
-            }) if chars >= 4 => (OrgLevel::TypoElsewhere, EditKind::Other),
+            }) if chars >= 5 => (OrgLevel::TypoElsewhere, EditKind::Other),
             None if a.keys.shape == b.keys.shape => (OrgLevel::Confusable, EditKind::Shape),
             None if a.keys.sound == b.keys.sound => (OrgLevel::Confusable, EditKind::Sound),
             _ => return None,

@@ -28,7 +28,7 @@ pub enum OrgLevel {
     ForeignCompatible,
     /// A subsequence anchored at both ends that leaves part of the 字号 out: `浙大一院`.
     Acronym,
-    /// One edit outside the 字号, or an unlike character in one of four characters and more.
+    /// One edit outside the 字号, or an unlike character far behind in a long one.
     TypoElsewhere,
     /// One look-alike, homophone, missing or swapped character in the 字号 and all else equal. With two
     /// valid different codes this is the mark of an imitator, not of one firm.

@@ -8,6 +8,7 @@
 mod blocking;
 mod compare;
 mod edit;
+mod form;
 mod latin;
 mod level;
 mod parse;
@@ -20,8 +21,9 @@ pub use blocking::KeyKind;
 pub use compare::compare_orgs;
 pub use edit::EditKind;
 pub(crate) use edit::single_edit_is_slip;
+pub use form::OrgForm;
 pub use level::{OrgAgreement, OrgLevel, PartAgreement, Reading};
-pub use words::{OrgForm, Trades};
+pub use words::Trades;
 
 use crate::places::Place;
 

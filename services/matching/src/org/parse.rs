@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::words::{OrgForm, Trades, form_at_end, trades_in};
+use super::form::{OrgForm, form_at_end};
+use super::words::{Trades, trades_in};
 use super::{OrgBranch, OrgFormer, OrgKeys, OrgName, latin};
 use crate::han::{is_han, is_numeral, numeral, shape, simplify, tidy};
 use crate::name::{parent_of_key, strict_key};
@@ -81,7 +82,13 @@ fn without_branch_brackets(text: &str) -> Cow<'_, str> {
 
 /// The tail of a branch's name with numbers in digits, regions without suffix.
 fn tail_of(tail: &str) -> String {
-    let tail: String = tail.chars().filter(|c| !"()驻".contains(*c)).collect();
+    let mut tail: String = tail.chars().filter(|c| !"()驻".contains(*c)).collect();
+    // Names of one thing.
+    for word in ["分部", "分支机构"] {
+        if let Some(place) = tail.strip_suffix(word) {
+            tail = format!("{place}分公司");
+        }
+    }
     match places::front(&tail, None) {
         Some(found) => format!(
             "{}{}",
