@@ -131,7 +131,6 @@ const FORMS: &[(&str, OrgForm)] = &[
     ("药房", OrgForm::Pharmacy),
     ("药店", OrgForm::Pharmacy),
     ("总医院", OrgForm::Hospital),
-    ("中心医院", OrgForm::Hospital),
     ("医院", OrgForm::Hospital),
     ("保健院", OrgForm::Hospital),
     ("卫生院", OrgForm::Hospital),

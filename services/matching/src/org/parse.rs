@@ -142,8 +142,11 @@ impl Parts {
             &mut body,
             &mut behind,
         );
-        let in_brackets = behind.is_some();
-        if !in_brackets && let Some((at, place)) = region_at_end(&body, front_place.map(|f| f.place)) {
+        let regional = form.is_company() || form == OrgForm::Unsaid;
+        if behind.is_none()
+            && regional
+            && let Some((at, place)) = region_at_end(&body, front_place.map(|f| f.place))
+        {
             behind = Some(place);
             parts.region_behind = true;
             body.truncate(at);
@@ -151,11 +154,23 @@ impl Parts {
         parts.ordinal = take_ordinal(&mut body, form);
         let lead = parts.split(&body);
         let mut front_region = front_place.map(|f| f.place);
+        if behind.is_none()
+            && regional
+            && front_region.is_none()
+            && parts.core.chars().count() >= 4
+            && let Some((at, place)) = region_at_end(&parts.core, None)
+            && place.county().is_none()
+        {
+            // 华润北京医药有限公司
+            behind = Some(place);
+            parts.region_behind = true;
+            parts.core.truncate(at);
+        }
         if let Some(found) = front_place
-            && (body.is_empty() || belongs_to_core(&text[..found.length], found.place, lead))
+            && (body.is_empty() || belongs_to_core(&text[..found.length], found.place, lead, form))
         {
             let start = found.length - found.last;
-            let whole = format!("{}{body}", &text[start..found.length]);
+            let whole = format!("{}{body}", found.place.short_name());
             front_region = places::front(&text[..start], None).map(|f| f.place);
             parts.trades = Trades::default();
             parts.rest.clear();
@@ -313,10 +328,11 @@ impl Parts {
 
 /// Whether the last division read at the front is really the 字号, which has two characters at least: 安康瑞
 /// is not 瑞 in 安康, 上海静安医疗 is 静安 in 上海, and of 杭州大药房 nothing else is left.
-fn belongs_to_core(written: &str, place: Place, lead: usize) -> bool {
+fn belongs_to_core(written: &str, place: Place, lead: usize, form: OrgForm) -> bool {
     let bare = !written.ends_with(['省', '市', '区', '县', '旗', '州', '盟']);
     match lead {
-        0 => bare && place.county().is_some(),
+        // 上虞第二人民医院 is the hospital of 上虞.
+        0 => bare && place.county().is_some() && form != OrgForm::Hospital,
         1 => bare,
         _ => false,
     }

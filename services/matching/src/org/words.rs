@@ -161,7 +161,7 @@ const TRADES: &[(&str, &str)] = &[
     ("证券", "SECURITIES"),
     ("基金 资本 资产", "FUND CAPITAL ASSET"),
     ("教育 培训", "EDUCATION TRAINING"),
-    ("研究 研发 科研", "RESEARCH"),
+    ("研究 研发 科研 科学院 医学科学院", "RESEARCH"),
     ("人力资源 劳务", "HR LABOR"),
     ("旅游 旅行社", "TRAVEL TOURISM"),
     ("汽车 汽配", "AUTO AUTOMOBILE AUTOMOTIVE"),
