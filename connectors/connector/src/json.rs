@@ -127,6 +127,18 @@ pub struct JsonRecord<'a> {
     cells: Vec<Option<&'a str>>,
 }
 
+impl JsonRecord<'_> {
+    /// Whether the object lacks the member; a member that is null is there.
+    pub fn lacks(&self, index: usize) -> bool {
+        self.raw(index).is_none()
+    }
+
+    /// The member as it is written.
+    pub fn raw(&self, index: usize) -> Option<&str> {
+        self.cells.get(index).copied().flatten()
+    }
+}
+
 impl Record for JsonRecord<'_> {
     fn cell<'s>(&'s self, index: usize, scratch: &'s mut String) -> Cell<'s> {
         let Some(raw) = self.cells.get(index).copied().flatten() else {

@@ -14,7 +14,7 @@ use domain::{Bilingual, Dataset, Failure};
 use tokio::sync::mpsc;
 
 use crate::error::FilesError;
-use crate::layout::TableKind;
+use crate::file_table::FileTable;
 use crate::mapping::{Mapping, Meaning, TableEntry};
 use crate::sink::{Place, Sink};
 use crate::{columnar, json_files, names, sheet, tables};
@@ -389,7 +389,7 @@ impl Files {
         for reading in &readings {
             let place = place(&reading.dataset, &raw, &file.name);
             let entry = reading.entry.as_deref();
-            let kind = TableKind::new(reading.dataset.clone(), entry, self.zone(), stem(&file.name), "");
+            let kind = FileTable::new(reading.dataset.clone(), entry, self.zone(), stem(&file.name), "");
             match format {
                 Format::Text => tables::read(&kind, &raw, &place, request, sink)?,
                 Format::JsonLines => json_files::read_lines(&kind, &raw, &place, request, sink)?,
