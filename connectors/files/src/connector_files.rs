@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use connector::coerce::date::Zone;
-use connector::columns::ValueRules;
-use connector::plan::{Assembler, ColumnPlan, Plan, Source};
+use connector::plan::Assembler;
 use connector::{Connector, Discovered, Message, RawBatch, ReadRequest, Spec};
 use domain::ports::Result;
 use domain::{Bilingual, Dataset, Failure};
@@ -297,23 +296,7 @@ impl Files {
         let raw = keep(request, &mapping.path, &name)?;
         for (position, row) in (1..).zip(&mapping.rows) {
             let place = place(&row.dataset, &raw, &name);
-            let columns = row
-                .dataset
-                .columns
-                .iter()
-                .map(|column| match row.values.get(&column.name) {
-                    Some(text) => ColumnPlan {
-                        source: Source::Constant(text.clone()),
-                        rules: ValueRules::default(),
-                    },
-                    None => ColumnPlan::absent(),
-                });
-            let plan = Plan {
-                dataset: row.dataset.clone(),
-                columns: columns.collect(),
-                zone: mapping.zone,
-            };
-            let mut assembler = Assembler::new(Arc::new(plan), raw.digest.clone());
+            let mut assembler = Assembler::new(Arc::new(row.plan(mapping.zone)), raw.digest.clone());
             let none: &[connector::coerce::Cell<'_>] = &[];
             match assembler.push(none, position) {
                 Ok(()) => {

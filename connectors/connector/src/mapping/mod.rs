@@ -12,7 +12,8 @@ use domain::{ColumnType, Dataset};
 use crate::coerce::date::Zone;
 use crate::coerce::decimal::{self, Factor, Notation};
 use crate::coerce::fold;
-use crate::columns::MomentFormat;
+use crate::columns::{MomentFormat, ValueRules};
+use crate::plan::{ColumnPlan, Plan, Source};
 
 mod headers;
 mod json_layout;
@@ -92,6 +93,24 @@ pub struct ColumnEntry {
 pub struct ConstantRow {
     pub dataset: Arc<Dataset>,
     pub values: BTreeMap<String, String>,
+}
+
+impl ConstantRow {
+    /// How the row is made: of constants only.
+    pub fn plan(&self, zone: Zone) -> Plan {
+        let columns = self.dataset.columns.iter().map(|column| match self.values.get(&column.name) {
+            Some(text) => ColumnPlan {
+                source: Source::Constant(text.clone()),
+                rules: ValueRules::default(),
+            },
+            None => ColumnPlan::absent(),
+        });
+        Plan {
+            dataset: self.dataset.clone(),
+            columns: columns.collect(),
+            zone,
+        }
+    }
 }
 
 /// The zone of times that have none; China's when the mapping does not say.
