@@ -257,10 +257,17 @@ mod tests {
     fn an_object_that_is_null_has_null_members() {
         let mut unknown = UnknownPaths::default();
         let fields = fields();
-        let record = fields.record(r#"{"id": null, "seller": null}"#, &mut unknown).unwrap();
-        assert_eq!([record.lacks(0), record.lacks(1), record.lacks(2)], [false, false, true]);
+        let record = fields
+            .record(r#"{"id": null, "seller": null}"#, &mut unknown)
+            .unwrap();
+        assert_eq!(
+            [record.lacks(0), record.lacks(1), record.lacks(2)],
+            [false, false, true]
+        );
         assert_eq!(unknown, UnknownPaths::default());
-        let record = fields.record(r#"{"seller": {}, "sell": null}"#, &mut unknown).unwrap();
+        let record = fields
+            .record(r#"{"seller": {}, "sell": null}"#, &mut unknown)
+            .unwrap();
         assert!(record.lacks(1));
         assert_eq!(unknown.iter().collect::<Vec<_>>(), [("sell", 1)]);
     }

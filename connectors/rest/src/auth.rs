@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::{Auth, ClientAuth, Method, Oauth2};
 use crate::error::RestError;
@@ -72,7 +72,10 @@ impl Credentials {
             Self::Query { name, .. } => Some(name.clone()),
             _ => None,
         };
-        let signed = signer.into_iter().flat_map(Signer::query_names).map(str::to_owned);
+        let signed = signer
+            .into_iter()
+            .flat_map(Signer::query_names)
+            .map(str::to_owned);
         own.into_iter().chain(signed).collect()
     }
 
@@ -111,7 +114,10 @@ impl Session {
         let mut held = self.shared.token.lock().await;
         let early = TimeDelta::from_std(client.raw.early.0).unwrap_or_default();
         let now = self.shared.clock.now();
-        if let Some(token) = held.as_ref().filter(|t| t.expires_at.is_none_or(|end| now + early < end)) {
+        if let Some(token) = held
+            .as_ref()
+            .filter(|t| t.expires_at.is_none_or(|end| now + early < end))
+        {
             return Ok(token.secret.clone());
         }
         let token = self.new_token(client).await?;
@@ -122,25 +128,42 @@ impl Session {
 
     async fn new_token(&self, client: &Client) -> Result<Token, RestError> {
         let name = "the token request";
-        let (Some(url), Some((token, expires_in))) = (&self.platform.token_url, &self.platform.token_selectors) else {
+        let (Some(url), Some((token, expires_in))) =
+            (&self.platform.token_url, &self.platform.token_selectors)
+        else {
             return Err(RestError::config("auth: there is no token_url"));
         };
         let mut members = vec![("grant_type".to_owned(), "client_credentials".to_owned())];
-        members.extend(client.raw.scope.iter().map(|scope| ("scope".to_owned(), scope.clone())));
+        members.extend(
+            client
+                .raw
+                .scope
+                .iter()
+                .map(|scope| ("scope".to_owned(), scope.clone())),
+        );
         members.extend(client.raw.extra.clone());
         let mut headers = vec![("Accept".to_owned(), "application/json".to_owned())];
         if client.raw.client_auth == ClientAuth::Basic {
             // RFC 6749, 2.3.1: both parts are form-encoded first.
-            let pair = format!("{}:{}", percent(&client.raw.client_id), percent(client.secret.reveal()));
-            headers.push(("Authorization".to_owned(), format!("Basic {}", STANDARD.encode(pair))));
+            let pair = format!(
+                "{}:{}",
+                percent(&client.raw.client_id),
+                percent(client.secret.reveal())
+            );
+            headers.push((
+                "Authorization".to_owned(),
+                format!("Basic {}", STANDARD.encode(pair)),
+            ));
         } else {
             members.push(("client_id".to_owned(), client.raw.client_id.clone()));
             members.push(("client_secret".to_owned(), client.secret.reveal().to_owned()));
         }
         let body = match client.raw.client_auth {
             ClientAuth::Json => {
-                let object: serde_json::Map<String, serde_json::Value> =
-                    members.into_iter().map(|(name, value)| (name, value.into())).collect();
+                let object: serde_json::Map<String, serde_json::Value> = members
+                    .into_iter()
+                    .map(|(name, value)| (name, value.into()))
+                    .collect();
                 Body::Json(serde_json::Value::Object(object).to_string())
             }
             ClientAuth::Form | ClientAuth::Basic => Body::Form(members),
@@ -179,7 +202,10 @@ impl Session {
             };
             let text = answer.text().unwrap_or_default();
             let Some(secret) = token.one(&text).scalar().filter(|t| !t.is_empty()) else {
-                return Err(refused(format!("its answer holds no token at {}", token.as_str())));
+                return Err(refused(format!(
+                    "its answer holds no token at {}",
+                    token.as_str()
+                )));
             };
             let life = expires_in.one(&text).scalar().and_then(|s| s.parse::<u32>().ok());
             return Ok(Token {

@@ -33,7 +33,8 @@ pub struct Bucket {
 impl Bucket {
     pub fn new(limits: &Limits) -> Self {
         let at_least_one = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_minute(at_least_one(limits.requests_per_minute)).allow_burst(at_least_one(limits.burst));
+        let quota = Quota::per_minute(at_least_one(limits.requests_per_minute))
+            .allow_burst(at_least_one(limits.burst));
         let clock = RuntimeClock(Instant::now());
         Self {
             limiter: RateLimiter::direct_with_clock(quota, clock.clone()),

@@ -3,15 +3,17 @@
 //! Only shapes here: names are looked up, templates and selectors parsed in [`plan`](crate::plan). The comments
 //! of the fields are the descriptions in the schema and in `docs/connectors/platform-rest.md`.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use connector::mapping::written::{RawColumn, RawRow, Scalar};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use crate::secret::SecretRef;
+pub use crate::config_auth::{
+    Algorithm, Auth, BasicAuth, ClientAuth, Encoding, HeaderAuth, Oauth2, QueryAuth, Signed,
+};
+pub use crate::span::Span;
 
 /// One platform.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -68,149 +70,6 @@ pub struct Tls {
     pub client_key: Option<String>,
 }
 
-/// How requests are authorised.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Auth {
-    #[default]
-    None,
-    Header(HeaderAuth),
-    Query(QueryAuth),
-    Basic(BasicAuth),
-    Oauth2(Oauth2),
-    Signed(Signed),
-}
-
-/// A secret in a header.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct HeaderAuth {
-    /// The header, e.g. `Authorization`.
-    pub name: String,
-    /// What stands before the secret, e.g. `Bearer ` with its space.
-    #[serde(default)]
-    pub prefix: String,
-    pub value: SecretRef,
-}
-
-/// A secret in the query.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct QueryAuth {
-    /// The query parameter, e.g. `appKey`.
-    pub name: String,
-    pub value: SecretRef,
-}
-
-/// User and password (RFC 7617).
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BasicAuth {
-    pub user: String,
-    pub password: SecretRef,
-}
-
-/// OAuth 2.0 client credentials (RFC 6749, 4.4). The token is kept until it expires, and asked for once more
-/// when the platform says 401.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Oauth2 {
-    /// Where tokens are given: a path below `base_url`, or a whole URL.
-    pub token_url: String,
-    pub client_id: String,
-    pub client_secret: SecretRef,
-    pub scope: Option<String>,
-    /// How the client shows itself: `form` (id and secret in a form, the default), `basic`, or `json`.
-    #[serde(default)]
-    pub client_auth: ClientAuth,
-    /// Further members of the token request.
-    #[serde(default)]
-    pub extra: BTreeMap<String, String>,
-    /// Where the answer holds the token.
-    #[serde(default = "access_token")]
-    pub token: String,
-    /// Where the answer holds the token's life in seconds; without it the token is kept until a 401.
-    #[serde(default = "expires_in")]
-    pub expires_in: String,
-    /// How long before its end a token is given up.
-    #[serde(default = "early")]
-    pub early: Span,
-    /// Header that carries the token.
-    #[serde(default = "authorization")]
-    pub header: String,
-    /// What stands before the token.
-    #[serde(default = "bearer")]
-    pub prefix: String,
-}
-
-/// How an OAuth 2.0 client shows itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ClientAuth {
-    #[default]
-    Form,
-    Basic,
-    Json,
-}
-
-/// Requests signed with a shared secret. The placeholders of `canonical`, `headers` and `query` are `{app_id}`,
-/// `{timestamp}`, `{nonce}`, `{method}`, `{path}`, `{query}`, `{params}`, `{body}`, `{body_digest}`, `{secret}`
-/// (only in `canonical`) and `{signature}` (not in `canonical`).
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Signed {
-    pub algorithm: Algorithm,
-    pub secret: SecretRef,
-    /// The public name of the caller.
-    #[serde(default)]
-    pub app_id: String,
-    /// What is signed, e.g. `{method}\n{path}\n{params}\n{timestamp}\n{nonce}\n{body_digest}`. `{query}` is the query as
-    /// `a=1&b=2`, sorted by name; `{params}` the same with the form's fields, or the plain members of a JSON body's
-    /// first level, sorted in. Query parameters that the signature adds are in both, but for the one that carries it.
-    pub canonical: String,
-    /// How the signature is written.
-    #[serde(default)]
-    pub encoding: Encoding,
-    /// `epoch_ms` (the default), `epoch_s`, `rfc3339`, or a pattern such as `%Y%m%d%H%M%S` in the source's time zone.
-    #[serde(default = "epoch_ms")]
-    pub timestamp: String,
-    /// Whether values are percent-encoded in `{query}` and `{params}`.
-    #[serde(default)]
-    pub percent_encode: bool,
-    /// Whether parameters without a value are left out of `{query}` and `{params}`.
-    #[serde(default = "yes")]
-    pub skip_empty: bool,
-    /// Headers to add: `{ "X-Sign" = "{signature}" }`.
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-    /// Query parameters to add.
-    #[serde(default)]
-    pub query: BTreeMap<String, String>,
-}
-
-/// How a request is signed. `sha256` and `sm3` are plain digests: put `{secret}` into `canonical`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-pub enum Algorithm {
-    #[serde(rename = "hmac-sha256")]
-    HmacSha256,
-    #[serde(rename = "hmac-sm3")]
-    HmacSm3,
-    #[serde(rename = "sha256")]
-    Sha256,
-    #[serde(rename = "sm3")]
-    Sm3,
-}
-
-/// How a signature is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Encoding {
-    #[default]
-    Hex,
-    HexUpper,
-    Base64,
-}
-
 /// Limits. Spans are written as `500ms`, `30s`, `10m`, `24h`, `7d`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -227,6 +86,7 @@ pub struct Limits {
     pub retry_cap: Span,
     /// Longest `retry-after` that is waited for; a longer one ends the sync.
     pub retry_after_max: Span,
+    /// Longest time until a connection stands.
     pub connect_timeout: Span,
     /// Longest silence while an answer comes.
     pub read_timeout: Span,
@@ -286,7 +146,9 @@ pub struct Stream {
     pub name: Option<String>,
     /// Dataset that the rows belong to.
     pub dataset: String,
+    /// What is asked.
     pub request: Request,
+    /// Where things are in the answer.
     pub response: Response,
     /// How the list is cut into pages.
     #[serde(default)]
@@ -317,12 +179,15 @@ pub struct Stream {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
+    /// `GET` (the default) or `POST`; both only read.
     #[serde(default)]
     pub method: Method,
     /// Below `base_url`.
     pub path: String,
+    /// Query parameters: `{ page = "{page}", type = 3 }`.
     #[serde(default)]
     pub query: BTreeMap<String, Scalar>,
+    /// Headers of this request only.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     /// A JSON body. A quoted placeholder without a value, `"{token}"`, becomes null.
@@ -406,6 +271,7 @@ pub struct PagePagination {
     pub size: u64,
     /// Where an answer holds the number of pages.
     pub pages: Option<String>,
+    /// `stable` (the default): the list is read until two passes agree. `none`: once.
     #[serde(default)]
     pub verify: Verify,
 }
@@ -416,6 +282,7 @@ pub struct OffsetPagination {
     /// Records on a page, `{page_size}`. The next offset counts the records that came, so a smaller page does no harm.
     #[serde(default = "hundred")]
     pub size: u64,
+    /// `stable` (the default): the list is read until two passes agree. `none`: once.
     #[serde(default)]
     pub verify: Verify,
 }
@@ -428,6 +295,7 @@ pub struct TokenPagination {
     /// Records on a page, `{page_size}`.
     #[serde(default = "hundred")]
     pub size: u64,
+    /// `none` (the default): the list is read once. `stable`: until two passes agree.
     #[serde(default = "no_verify")]
     pub verify: Verify,
 }
@@ -438,6 +306,7 @@ pub struct LinkPagination {
     /// Records on a page, `{page_size}`.
     #[serde(default = "hundred")]
     pub size: u64,
+    /// `stable` (the default): the list is read until two passes agree. `none`: once.
     #[serde(default)]
     pub verify: Verify,
 }
@@ -450,6 +319,7 @@ pub struct NextUrlPagination {
     /// Records on a page, `{page_size}`.
     #[serde(default = "hundred")]
     pub size: u64,
+    /// `stable` (the default): the list is read until two passes agree. `none`: once.
     #[serde(default)]
     pub verify: Verify,
 }
@@ -532,12 +402,15 @@ pub struct Feed {
     pub start: Option<String>,
 }
 
-/// How the keys of all rows are listed. What is left out is as in the stream.
+/// How the keys of all rows are listed.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Keys {
+    /// What is asked.
     pub request: Request,
+    /// Where things are in the answer.
     pub response: Response,
+    /// How the list of keys is cut into pages.
     #[serde(default)]
     pub pagination: Pagination,
     /// The key columns, where they are called otherwise than in the stream.
@@ -545,27 +418,6 @@ pub struct Keys {
     pub columns: BTreeMap<String, RawColumn>,
 }
 
-fn access_token() -> String {
-    "$.access_token".to_owned()
-}
-fn expires_in() -> String {
-    "$.expires_in".to_owned()
-}
-fn early() -> Span {
-    Span(Duration::from_secs(60))
-}
-fn authorization() -> String {
-    "Authorization".to_owned()
-}
-fn bearer() -> String {
-    "Bearer ".to_owned()
-}
-fn epoch_ms() -> String {
-    "epoch_ms".to_owned()
-}
-fn yes() -> bool {
-    true
-}
 fn one() -> u64 {
     1
 }
@@ -589,79 +441,4 @@ fn transient_codes() -> Vec<Scalar> {
 }
 fn expired_codes() -> Vec<Scalar> {
     codes(&["401"])
-}
-
-/// A span of time, written as `500ms`, `30s`, `10m`, `24h` or `7d`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Span(pub Duration);
-
-impl Span {
-    /// None when the text is no span.
-    pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.find(|c: char| !c.is_ascii_digit())?;
-        let count: u64 = text[..digits].parse().ok()?;
-        let unit_ms: u64 = match &text[digits..] {
-            "ms" => 1,
-            "s" => 1000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return None,
-        };
-        Some(Self(Duration::from_millis(count.checked_mul(unit_ms)?)))
-    }
-
-    pub fn micros(self) -> i64 {
-        i64::try_from(self.0.as_micros()).unwrap_or(i64::MAX)
-    }
-}
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<str>::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| {
-            de::Error::custom(format!(
-                "{text:?} is no span of time such as \"500ms\", \"30s\", \"10m\", \"24h\", \"7d\""
-            ))
-        })
-    }
-}
-
-impl serde::Serialize for Span {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ms = self.0.as_millis();
-        let text = match ms {
-            ms if ms > 0 && ms % 86_400_000 == 0 => format!("{}d", ms / 86_400_000),
-            ms if ms > 0 && ms % 3_600_000 == 0 => format!("{}h", ms / 3_600_000),
-            ms if ms > 0 && ms % 60_000 == 0 => format!("{}m", ms / 60_000),
-            ms if ms % 1000 == 0 => format!("{}s", ms / 1000),
-            ms => format!("{ms}ms"),
-        };
-        serializer.serialize_str(&text)
-    }
-}
-
-impl JsonSchema for Span {
-    fn schema_name() -> Cow<'static, str> {
-        "Span".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans() {
-        for (text, ms) in [("0s", 0), ("250ms", 250), ("10m", 600_000), ("24h", 86_400_000), ("7d", 604_800_000)] {
-            assert_eq!(Span::parse(text), Some(Span(Duration::from_millis(ms))), "{text}");
-        }
-        for text in ["", "5", "s", "1.5s", "-1s", "1 s", "1w", "99999999999999999999d"] {
-            assert_eq!(Span::parse(text), None, "{text}");
-        }
-    }
 }

@@ -7,9 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use connector::mapping::FieldMapping;
 use connector::plan::Assembler;
-use connector::{
-    Connector, Discovered, KeyBatch, Message, RawBatch, RawStore, ReadRequest, Rejected, Spec,
-};
+use connector::{Connector, Discovered, KeyBatch, Message, RawBatch, RawStore, ReadRequest, Rejected, Spec};
 use domain::clock::Clock;
 use domain::ports::Result;
 use domain::{Bilingual, Failure};
@@ -45,18 +43,27 @@ impl RestConnector {
     /// `text` is the platform's TOML; relative paths in it start from `base`. Reads no file and asks nothing yet:
     /// secrets and certificates are read anew by each check, discovery and sync.
     pub fn from_toml(text: &str, base: &Path, clock: Arc<dyn Clock>) -> std::result::Result<Self, RestError> {
-        let config: Config = toml::from_str(text).map_err(|e| RestError::config(e.to_string()))?;
+        let config: Config = toml::from_str(text).map_err(|e| in_line(text, &e))?;
         Self::new(config, text.to_owned(), base, clock)
     }
 
     /// The same from a value, e.g. a table of a larger file.
-    pub fn from_value(value: toml::Value, base: &Path, clock: Arc<dyn Clock>) -> std::result::Result<Self, RestError> {
+    pub fn from_value(
+        value: toml::Value,
+        base: &Path,
+        clock: Arc<dyn Clock>,
+    ) -> std::result::Result<Self, RestError> {
         let text = toml::to_string(&value).map_err(|e| RestError::config(e.to_string()))?;
-        let config = Config::deserialize(value).map_err(|e| RestError::config(e.to_string()))?;
+        let config = Config::deserialize(value).map_err(|e| RestError::config(e.message()))?;
         Self::new(config, text, base, clock)
     }
 
-    fn new(config: Config, text: String, base: &Path, clock: Arc<dyn Clock>) -> std::result::Result<Self, RestError> {
+    fn new(
+        config: Config,
+        text: String,
+        base: &Path,
+        clock: Arc<dyn Clock>,
+    ) -> std::result::Result<Self, RestError> {
         let platform = Platform::new(config, text, base)?;
         for stream in &platform.streams {
             row_plan(&platform, stream, &stream.endpoint, &stream.fields, false)?;
@@ -79,13 +86,20 @@ impl RestConnector {
     /// Draws jitter and nonces from a seed, for tests.
     pub fn with_seed(self, seed: u64) -> Self {
         let seeded = ChaCha20Rng::seed_from_u64(seed);
-        *self.shared.random.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = seeded;
+        *self
+            .shared
+            .random
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = seeded;
         self
     }
 
     /// JSON Schema of the configuration.
     pub fn schema() -> serde_json::Value {
-        SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Config>().to_value()
+        SchemaSettings::draft2020_12()
+            .into_generator()
+            .into_root_schema_for::<Config>()
+            .to_value()
     }
 
     fn session(&self) -> std::result::Result<Arc<Session>, RestError> {
@@ -102,15 +116,30 @@ impl RestConnector {
         let vars = first_vars(&self.platform, stream, self.shared.clock.now());
         let store: Arc<dyn RawStore> = Arc::new(NoStore);
         let (name, endpoint) = (&stream.name, &stream.endpoint);
-        Page::load(session, name, endpoint, &Arc::new(rows), &store, &vars, Place::default()).await
+        Page::load(
+            session,
+            name,
+            endpoint,
+            &Arc::new(rows),
+            &store,
+            &vars,
+            Place::default(),
+        )
+        .await
     }
 
-    async fn read_all(&self, request: ReadRequest, out: mpsc::Sender<Message>) -> std::result::Result<(), RestError> {
+    async fn read_all(
+        &self,
+        request: ReadRequest,
+        out: mpsc::Sender<Message>,
+    ) -> std::result::Result<(), RestError> {
         let session = self.session()?;
         self.constant_rows(&request, &out).await?;
         for stream in &self.platform.streams {
             let position = request.cursors.get(&*stream.name);
-            let position = position.map(|text| Position::read(text, &stream.name)).transpose()?;
+            let position = position
+                .map(|text| Position::read(text, &stream.name))
+                .transpose()?;
             let (endpoint, fields) = (&stream.endpoint, &stream.fields);
             let out = Output::Rows(out.clone());
             let mut reader = reader(&session, stream, endpoint, fields, &request, out)?;
@@ -161,14 +190,20 @@ impl RestConnector {
             }
             Ok::<_, RestError>(messages)
         };
-        let messages = tokio::task::spawn_blocking(work).await.map_err(|_| RestError::Stopped)??;
+        let messages = tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| RestError::Stopped)??;
         for message in messages {
             out.send(message).await.map_err(|_| RestError::Cancelled)?;
         }
         Ok(())
     }
 
-    async fn list_keys(&self, request: ReadRequest, out: mpsc::Sender<KeyBatch>) -> std::result::Result<(), RestError> {
+    async fn list_keys(
+        &self,
+        request: ReadRequest,
+        out: mpsc::Sender<KeyBatch>,
+    ) -> std::result::Result<(), RestError> {
         let session = self.session()?;
         for stream in &self.platform.streams {
             let (endpoint, fields) = match &stream.keys {
@@ -209,6 +244,15 @@ impl RestConnector {
     }
 }
 
+/// What is wrong, and in which line. The line itself is not shown: somebody may have written a secret into it.
+fn in_line(text: &str, error: &toml::de::Error) -> RestError {
+    let line = error
+        .span()
+        .map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+    let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+    RestError::config(format!("{place}{}", error.message()))
+}
+
 fn row_plan(
     platform: &Platform,
     stream: &StreamPlan,
@@ -225,7 +269,14 @@ fn row_plan(
         }
         _ => None,
     };
-    RowPlan::new(stream, fields, endpoint.lines.clone(), platform.zone, keys_only, watch)
+    RowPlan::new(
+        stream,
+        fields,
+        endpoint.lines.clone(),
+        platform.zone,
+        keys_only,
+        watch,
+    )
 }
 
 fn reader(

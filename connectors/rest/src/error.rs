@@ -16,17 +16,25 @@ pub enum RestError {
     Client(#[source] reqwest::Error),
 
     // === What the platform refuses ===
-    #[error("{request}: the platform does not accept the credentials ({said}); check auth and the machine's clock")]
+    #[error(
+        "{request}: the platform does not accept the credentials ({said}); check auth and the machine's clock"
+    )]
     Unauthorized { request: String, said: String },
     #[error("{request}: the platform forbids it ({said}); ask its operator for the right to this interface")]
     Forbidden { request: String, said: String },
-    #[error("{request}: there is no such interface any more (HTTP 404); check the path, or ask the operator where it went")]
+    #[error(
+        "{request}: there is no such interface any more (HTTP 404); check the path, or ask the operator where it went"
+    )]
     Lost { request: String },
-    #[error("{request}: the platform no longer holds what follows the last position ({said}); reset the stream to read it from the start")]
+    #[error(
+        "{request}: the platform no longer holds what follows the last position ({said}); reset the stream to read it from the start"
+    )]
     PositionGone { request: String, said: String },
     #[error("{request}: the platform refuses the request ({said}); check path, query and body")]
     Refused { request: String, said: String },
-    #[error("{request}: the platform answers with its code {code} ({said}); see its documentation, and list the code under envelope if it is success or may pass")]
+    #[error(
+        "{request}: the platform answers with its code {code} ({said}); see its documentation, and list the code under envelope if it is success or may pass"
+    )]
     Platform {
         request: String,
         code: String,
@@ -68,7 +76,9 @@ pub enum RestError {
     },
 
     // === What the answers do not hold together ===
-    #[error("{request}: the answer has more than {bytes_max} bytes; ask for smaller pages, or raise limits.body_bytes_max")]
+    #[error(
+        "{request}: the answer has more than {bytes_max} bytes; ask for smaller pages, or raise limits.body_bytes_max"
+    )]
     TooLarge { request: String, bytes_max: u64 },
     #[error("{request}: {what}; check response.{selector}, or ask the operator what has changed")]
     Shape {
@@ -76,32 +86,42 @@ pub enum RestError {
         selector: &'static str,
         what: String,
     },
-    #[error("stream {stream}: the list moved during each of {passes} passes, the last two differ in {differing} records; read it at a quieter time, or in windows")]
+    #[error(
+        "stream {stream}: the list moved during each of {passes} passes, the last two differ in {differing} records; read it at a quieter time, or in windows"
+    )]
     Unstable {
         stream: String,
         passes: u32,
         differing: usize,
     },
-    #[error("stream {stream}: the platform announces {announced} records and gives {received}; if its number is an estimate, say response.total_is = \"estimate\"")]
+    #[error(
+        "stream {stream}: the platform announces {announced} records and gives {received}; if its number is an estimate, say response.total_is = \"estimate\""
+    )]
     TotalMismatch {
         stream: String,
         announced: u64,
         received: u64,
     },
-    #[error("{request}: the same page came twice, so the platform does not turn pages as configured; name response.total or pagination.pages, or check the page parameter")]
+    #[error(
+        "{request}: the same page came twice, so the platform does not turn pages as configured; name response.total or pagination.pages, or check the page parameter"
+    )]
     PageRepeated { request: String },
     #[error("stream {stream}: more than {pages_max} pages; read it in windows, or raise limits.pages_max")]
     TooManyPages { stream: String, pages_max: u64 },
     #[error("stream {stream}: the list is not in ascending order of {field}, which keyset pagination needs")]
     Unsorted { stream: String, field: String },
-    #[error("stream {stream}: more than {size} records have the {field} {value}, so the next page cannot be asked for; raise pagination.size")]
+    #[error(
+        "stream {stream}: more than {size} records have the {field} {value}, so the next page cannot be asked for; raise pagination.size"
+    )]
     CursorStuck {
         stream: String,
         field: String,
         value: String,
         size: u64,
     },
-    #[error("stream {stream}: its position {position} does not fit the configuration ({what}); reset the stream after changing how it is read")]
+    #[error(
+        "stream {stream}: its position {position} does not fit the configuration ({what}); reset the stream after changing how it is read"
+    )]
     BadPosition {
         stream: String,
         position: String,

@@ -13,7 +13,7 @@ use domain::clock::Clock;
 use encoding_rs::{Encoding, UTF_8};
 use rand::RngCore;
 use rand_chacha::ChaCha20Rng;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, LINK, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Client, StatusCode, redirect};
 use serde_json::value::RawValue;
 use url::Url;
@@ -22,6 +22,7 @@ use crate::auth::Credentials;
 use crate::bucket::Bucket;
 use crate::config::Method;
 use crate::error::RestError;
+use crate::headers::{charset, next_link};
 use crate::plan::{Body, Call, Platform};
 use crate::retry::{Passing, Trouble, parse_retry_after, wait_after};
 use crate::secret::Secret;
@@ -54,7 +55,10 @@ pub struct Token {
 impl Shared {
     pub fn nonce(&self) -> String {
         let mut bytes = [0; 16];
-        self.random.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
+        self.random
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .fill_bytes(&mut bytes);
         bytes.iter().map(|b| format!("{b:02x}")).collect()
     }
 }
@@ -106,6 +110,12 @@ impl Session {
     pub fn new(platform: Arc<Platform>, shared: Arc<Shared>) -> Result<Self, RestError> {
         let base: &Path = &platform.base_dir;
         let limits = &platform.limits;
+        let urls = std::iter::once(&platform.base_url).chain(&platform.token_url);
+        let tls = if urls.into_iter().all(|url| url.scheme() == "http") && platform.tls.ca.is_none() {
+            crate::tls::unused()?
+        } else {
+            crate::tls::client_config(&platform.tls, base)?
+        };
         let mut builder = Client::builder()
             .user_agent(concat!("lianjing/", env!("CARGO_PKG_VERSION")))
             .http1_only()
@@ -115,7 +125,7 @@ impl Session {
             .read_timeout(limits.read_timeout.0)
             .timeout(limits.total_timeout.0)
             .no_proxy()
-            .tls_backend_preconfigured(crate::tls::client_config(&platform.tls, base)?);
+            .tls_backend_preconfigured(tls);
         if let Some(proxy) = &platform.proxy {
             builder = builder.proxy(reqwest::Proxy::all(proxy.as_str()).map_err(RestError::Client)?);
         }
@@ -208,8 +218,10 @@ impl Session {
         }
         let mut url = call.url.clone();
         if !query.is_empty() {
-            let pairs: Vec<String> =
-                query.iter().map(|(name, value)| format!("{}={}", percent(name), percent(value))).collect();
+            let pairs: Vec<String> = query
+                .iter()
+                .map(|(name, value)| format!("{}={}", percent(name), percent(value)))
+                .collect();
             url.set_query(Some(&pairs.join("&")));
         }
         let mut headers = self.platform.headers.clone();
@@ -236,7 +248,10 @@ impl Session {
         match &self.credentials {
             Credentials::Oauth2(client) => {
                 let token = self.token(client).await?;
-                let header = (client.header.clone(), format!("{}{}", client.prefix, token.reveal()));
+                let header = (
+                    client.header.clone(),
+                    format!("{}{}", client.prefix, token.reveal()),
+                );
                 let added = crate::sign::Added {
                     headers: vec![header],
                     query: Vec::new(),
@@ -245,7 +260,10 @@ impl Session {
             }
             other => {
                 let now = self.shared.clock.now();
-                Ok((None, other.added(self.platform.signer.as_ref(), call, now, &self.shared.nonce())))
+                Ok((
+                    None,
+                    other.added(self.platform.signer.as_ref(), call, now, &self.shared.nonce()),
+                ))
             }
         }
     }
@@ -266,7 +284,9 @@ impl Session {
         match wire.body {
             Body::None => {}
             Body::Json(_) => {
-                request = request.header(CONTENT_TYPE, "application/json").body(body_text(wire.body));
+                request = request
+                    .header(CONTENT_TYPE, "application/json")
+                    .body(body_text(wire.body));
             }
             Body::Form(_) => {
                 let kind = "application/x-www-form-urlencoded";
@@ -280,10 +300,14 @@ impl Session {
         let (status, headers) = (response.status(), response.headers().clone());
         let url = response.url().clone();
         if status.is_redirection() {
-            let target = headers.get(LOCATION).and_then(|l| l.to_str().ok()).unwrap_or("nowhere");
-            let target = url.join(target).map_or_else(|_| target.to_owned(), |u| {
-                u.host_str().unwrap_or("another host").to_owned()
-            });
+            let target = headers
+                .get(LOCATION)
+                .and_then(|l| l.to_str().ok())
+                .unwrap_or("nowhere");
+            let target = url.join(target).map_or_else(
+                |_| target.to_owned(),
+                |u| u.host_str().unwrap_or("another host").to_owned(),
+            );
             return Err(Trouble::Final(RestError::OtherHost {
                 request: name.to_owned(),
                 target,
@@ -345,7 +369,10 @@ impl Session {
         };
         if let Err(error) = serde_json::from_str::<&RawValue>(&text) {
             let start: String = text.trim_start().chars().take(40).collect();
-            return Err(Trouble::passing(Passing::Unreadable, format!("{error}; it starts with {start:?}")));
+            return Err(Trouble::passing(
+                Passing::Unreadable,
+                format!("{error}; it starts with {start:?}"),
+            ));
         }
         let Some(envelope) = &self.platform.envelope else {
             return Ok(answer);
@@ -370,7 +397,11 @@ impl Session {
             });
         }
         if envelope.transient.contains(&code) {
-            let kind = if code == "429" { Passing::RateLimited } else { Passing::Unavailable };
+            let kind = if code == "429" {
+                Passing::RateLimited
+            } else {
+                Passing::Unavailable
+            };
             return Err(Trouble::passing(kind, format!("code {code}{}", colon(&said))));
         }
         Err(Trouble::Final(RestError::Platform {
@@ -386,18 +417,27 @@ impl Session {
         let said = selector.and_then(|s| s.one(text).scalar());
         let said = said.unwrap_or_else(|| text.trim().to_owned());
         let said = self.credentials.hide_in(said);
-        said.chars().filter(|c| !c.is_control()).take(SAID_CHARS_MAX).collect()
+        said.chars()
+            .filter(|c| !c.is_control())
+            .take(SAID_CHARS_MAX)
+            .collect()
     }
 }
 
 fn colon(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!(": {text}") }
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!(": {text}")
+    }
 }
 
 /// Follows redirects on the same host only: credentials go nowhere else.
 fn same_host(attempt: redirect::Attempt<'_>) -> redirect::Action {
     let first = attempt.previous().first();
-    if first.is_some_and(|f| f.origin() == attempt.url().origin()) && attempt.previous().len() <= REDIRECTS_MAX {
+    if first.is_some_and(|f| f.origin() == attempt.url().origin())
+        && attempt.previous().len() <= REDIRECTS_MAX
+    {
         attempt.follow()
     } else {
         attempt.stop()
@@ -405,7 +445,10 @@ fn same_host(attempt: redirect::Attempt<'_>) -> redirect::Action {
 }
 
 /// The body; none when it is larger than `bytes_max`.
-async fn read_body(mut response: reqwest::Response, bytes_max: u64) -> Result<Option<Vec<u8>>, reqwest::Error> {
+async fn read_body(
+    mut response: reqwest::Response,
+    bytes_max: u64,
+) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if (bytes.len() + chunk.len()) as u64 > bytes_max {
@@ -422,7 +465,9 @@ fn client_trouble(error: reqwest::Error, name: &str) -> Trouble {
     let mut said = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        if let Some(certificate @ (rustls::Error::InvalidCertificate(_) | rustls::Error::AlertReceived(_))) = tls_error(inner) {
+        if let Some(certificate @ (rustls::Error::InvalidCertificate(_) | rustls::Error::AlertReceived(_))) =
+            tls_error(inner)
+        {
             return Trouble::Final(RestError::Tls {
                 path: format!("the connection for {name}"),
                 what: format!("is refused: {certificate}; see tls.ca and tls.client_cert"),
@@ -449,75 +494,7 @@ fn client_trouble(error: reqwest::Error, name: &str) -> Trouble {
 
 /// A TLS error, also where an I/O error carries it.
 fn tls_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
-    error.downcast_ref::<rustls::Error>().or_else(|| {
-        let inner = error.downcast_ref::<std::io::Error>()?.get_ref()?;
-        inner.downcast_ref::<rustls::Error>()
-    })
-}
-
-fn charset(headers: &HeaderMap) -> Option<&'static Encoding> {
-    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    let label = value.split(';').find_map(|part| {
-        let (name, label) = part.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("charset").then(|| label.trim().trim_matches('"'))
-    })?;
-    Encoding::for_label(label.as_bytes())
-}
-
-/// The target of `Link: <...>; rel="next"` (RFC 8288).
-fn next_link(headers: &HeaderMap) -> Option<String> {
-    let values = headers.get_all(LINK).iter().filter_map(|v| v.to_str().ok());
-    for value in values {
-        let mut rest = value;
-        while let Some(open) = rest.find('<') {
-            let after = &rest[open + 1..];
-            let Some((target, tail)) = after.split_once('>') else {
-                break;
-            };
-            let params = tail.split(",").next().unwrap_or("");
-            let is_next = params.split(';').any(|param| {
-                let Some((name, value)) = param.split_once('=') else {
-                    return false;
-                };
-                let value = value.trim().trim_matches('"');
-                name.trim().eq_ignore_ascii_case("rel")
-                    && value.split_ascii_whitespace().any(|r| r.eq_ignore_ascii_case("next"))
-            });
-            if is_next {
-                return Some(target.to_owned());
-            }
-            rest = tail;
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn links() {
-        let next = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(LINK, value.parse().unwrap());
-            next_link(&headers)
-        };
-        assert_eq!(next(r#"<https://h/a?p=2>; rel="next""#).as_deref(), Some("https://h/a?p=2"));
-        assert_eq!(next(r#"</a?p=1,2>; rel=prev, </a?p=3>; title="x"; rel="last next""#).as_deref(), Some("/a?p=3"));
-        assert_eq!(next(r#"<a>; rel="prev""#), None);
-        assert_eq!(next("nonsense"), None);
-    }
-
-    #[test]
-    fn charsets() {
-        let of = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(CONTENT_TYPE, value.parse().unwrap());
-            charset(&headers).map(Encoding::name)
-        };
-        assert_eq!(of("application/json; charset=\"GBK\""), Some("GBK"));
-        assert_eq!(of("application/json"), None);
-        assert_eq!(of("application/json; charset=klingon"), None);
-    }
+    error
+        .downcast_ref::<rustls::Error>()
+        .or_else(|| tls_error(error.downcast_ref::<std::io::Error>()?.get_ref()?))
 }

@@ -73,7 +73,16 @@ impl Pass {
 impl ListReader {
     pub async fn load(&self, vars: &Vars, place: Place) -> Result<Page, RestError> {
         let (session, stream) = (&self.session, &self.stream.name);
-        Page::load(session, stream, &self.endpoint, &self.rows, &self.request.raw, vars, place).await
+        Page::load(
+            session,
+            stream,
+            &self.endpoint,
+            &self.rows,
+            &self.request.raw,
+            vars,
+            place,
+        )
+        .await
     }
 
     /// Reads the list that `vars` ask for and hands its rows over. `first` is its first page, if that was loaded.
@@ -148,7 +157,8 @@ impl ListReader {
                     "读取过程中有记录从来源消失；原始页面已留存",
                     "records vanished from the source while it was read; the raw pages that held them are kept",
                 );
-                self.tally.add("ROWS_VANISHED_WHILE_READ", &self.stream.name, text, vanished);
+                self.tally
+                    .add("ROWS_VANISHED_WHILE_READ", &self.stream.name, text, vanished);
             }
             for kept in pass.pages {
                 self.hand_over_kept(kept).await?;
@@ -205,7 +215,12 @@ impl ListReader {
     }
 
     /// Whether as many records came as were announced, repeated ones counted or not.
-    pub fn check_total(&mut self, announced: Option<u64>, received: u64, distinct: u64) -> Result<(), RestError> {
+    pub fn check_total(
+        &mut self,
+        announced: Option<u64>,
+        received: u64,
+        distinct: u64,
+    ) -> Result<(), RestError> {
         let Some(announced) = announced.filter(|total| *total != received && *total != distinct) else {
             return Ok(());
         };
@@ -220,7 +235,12 @@ impl ListReader {
             format!("平台称有{announced}条，实得{received}条"),
             format!("the platform announces {announced} records and gives {received}"),
         );
-        self.tally.add("TOTAL_DIFFERS", &self.stream.name, text, announced.abs_diff(received));
+        self.tally.add(
+            "TOTAL_DIFFERS",
+            &self.stream.name,
+            text,
+            announced.abs_diff(received),
+        );
         Ok(())
     }
 
@@ -250,7 +270,8 @@ impl ListReader {
         kept: Kept,
         text: impl FnOnce(&Kept) -> Result<String, RestError> + Send + 'static,
     ) -> Result<(), RestError> {
-        let (rows, endpoint, batch_rows) = (self.rows.clone(), self.endpoint.clone(), self.request.batch_rows);
+        let (rows, endpoint, batch_rows) =
+            (self.rows.clone(), self.endpoint.clone(), self.request.batch_rows);
         let mut tally = std::mem::take(&mut self.tally);
         let bytes = kept.raw.bytes;
         let work = move || {
@@ -260,12 +281,15 @@ impl ListReader {
             let messages = rows.messages(&records, &kept.raw, &kept.name, batch_rows, &mut tally)?;
             Ok::<_, RestError>((messages, inspection.watched, tally))
         };
-        let (messages, watched, tally) =
-            tokio::task::spawn_blocking(work).await.map_err(|_| RestError::Stopped)??;
+        let (messages, watched, tally) = tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| RestError::Stopped)??;
         self.tally = tally;
         self.unreadable += watched.iter().filter(|v| v.is_none()).count() as u64;
         let least = watched.iter().flatten().min().copied();
-        self.least = self.least.map_or(least, |least_yet| least.map_or(Some(least_yet), |l| Some(l.min(least_yet))));
+        self.least = self.least.map_or(least, |least_yet| {
+            least.map_or(Some(least_yet), |l| Some(l.min(least_yet)))
+        });
         self.greatest = watched.into_iter().flatten().max().max(self.greatest);
         for message in messages {
             self.send(message).await?;
@@ -287,14 +311,23 @@ impl ListReader {
                 let Message::Rows(rows) = message else {
                     return Ok(());
                 };
-                let positions: Vec<usize> =
-                    rows.dataset.key.iter().filter_map(|key| rows.dataset.column_index(key)).collect();
-                let keys: RecordBatch = rows.columns.project(&positions).map_err(|source| RestError::Assemble {
-                    name: self.stream.name.to_string(),
-                    source,
-                })?;
+                let positions: Vec<usize> = rows
+                    .dataset
+                    .key
+                    .iter()
+                    .filter_map(|key| rows.dataset.column_index(key))
+                    .collect();
+                let keys: RecordBatch =
+                    rows.columns
+                        .project(&positions)
+                        .map_err(|source| RestError::Assemble {
+                            name: self.stream.name.to_string(),
+                            source,
+                        })?;
                 let dataset = rows.dataset;
-                out.send(KeyBatch { dataset, keys }).await.map_err(|_| RestError::Cancelled)
+                out.send(KeyBatch { dataset, keys })
+                    .await
+                    .map_err(|_| RestError::Cancelled)
             }
         }
     }

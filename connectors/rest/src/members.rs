@@ -38,7 +38,11 @@ fn add(
         return;
     };
     for (name, value) in members.0 {
-        let path = if prefix.is_empty() { name.into_owned() } else { format!("{prefix}.{name}") };
+        let path = if prefix.is_empty() {
+            name.into_owned()
+        } else {
+            format!("{prefix}.{name}")
+        };
         let kind = match value.get().as_bytes().first() {
             Some(b'{') if depth < DEPTH_MAX => {
                 add(value.get(), &path, depth + 1, order, kinds);
@@ -67,9 +71,20 @@ mod tests {
 
     #[test]
     fn paths_and_kinds() {
-        let records = [r#"{"id":"1","a":{"b":null,"c":[1]},"n":1}"#, r#"{"id":2,"a":{"b":true}}"#];
+        let records = [
+            r#"{"id":"1","a":{"b":null,"c":[1]},"n":1}"#,
+            r#"{"id":2,"a":{"b":true}}"#,
+        ];
         let found = members_of(records.into_iter());
         let found: Vec<(&str, &str)> = found.iter().map(|(p, k)| (p.as_str(), k.as_str())).collect();
-        assert_eq!(found, [("id", "text|number"), ("a.b", "bool"), ("a.c", "list"), ("n", "number")]);
+        assert_eq!(
+            found,
+            [
+                ("id", "text|number"),
+                ("a.b", "bool"),
+                ("a.c", "list"),
+                ("n", "number")
+            ]
+        );
     }
 }

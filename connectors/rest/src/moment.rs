@@ -37,7 +37,9 @@ impl TimeFormat {
         match self {
             Self::EpochMilliseconds => moment.timestamp_millis().to_string(),
             Self::EpochSeconds => moment.timestamp().to_string(),
-            Self::Rfc3339 => moment.with_timezone(&offset(zone)).to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
+            Self::Rfc3339 => moment
+                .with_timezone(&offset(zone))
+                .to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
             Self::Pattern(pattern) => moment.with_timezone(&offset(zone)).format(pattern).to_string(),
         }
     }
@@ -57,7 +59,10 @@ impl TimeFormat {
                     let day = NaiveDate::parse_from_str(text, pattern).ok()?;
                     day.and_hms_opt(0, 0, 0)
                 })?;
-                offset(zone).from_local_datetime(&local).single().map(|t| t.to_utc())
+                offset(zone)
+                    .from_local_datetime(&local)
+                    .single()
+                    .map(|t| t.to_utc())
             }
         }
     }
@@ -88,11 +93,19 @@ mod tests {
             ("%Y-%m-%d %H:%M:%S", "2024-01-08 10:30:00", 1_704_681_000_000),
             ("%Y%m%d%H%M%S", "20240108103000", 1_704_681_000_000),
             ("%Y-%m-%d", "2024-01-08", 1_704_643_200_000),
-            ("%Y-%m-%dT%H:%M:%S%z", "2024-01-08T10:30:00+0800", 1_704_681_000_000),
+            (
+                "%Y-%m-%dT%H:%M:%S%z",
+                "2024-01-08T10:30:00+0800",
+                1_704_681_000_000,
+            ),
         ] {
             let parsed = TimeFormat::parse(format).unwrap();
             assert_eq!(parsed.write(moment, Zone::CHINA), text, "{format}");
-            assert_eq!(parsed.read(text, Zone::CHINA).unwrap().timestamp_millis(), back_ms, "{format}");
+            assert_eq!(
+                parsed.read(text, Zone::CHINA).unwrap().timestamp_millis(),
+                back_ms,
+                "{format}"
+            );
             assert_eq!(parsed.read("yesterday", Zone::CHINA), None, "{format}");
         }
         for wrong in ["iso", "", "%Q"] {

@@ -56,8 +56,12 @@ impl Kept {
         };
         let path: &PathBuf = &self.raw.path;
         let bytes = std::fs::read(path).map_err(failed)?;
-        decode(&bytes, self.encoding)
-            .ok_or_else(|| failed(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is no text any more")))
+        decode(&bytes, self.encoding).ok_or_else(|| {
+            failed(std::io::Error::new(
+                std::io::ErrorKind::InvalidData,
+                "it is no text any more",
+            ))
+        })
     }
 }
 
@@ -85,7 +89,9 @@ impl Page {
         let base = session.platform.base_url.clone();
         let (endpoint, rows, store) = (endpoint.clone(), rows.clone(), store.clone());
         let work = move || look_into(&base, &endpoint, &rows, &*store, call, answer, place);
-        tokio::task::spawn_blocking(work).await.map_err(|_| RestError::Stopped)?
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| RestError::Stopped)?
     }
 }
 
@@ -112,10 +118,12 @@ fn look_into(
     answer: Answer,
     place: Place,
 ) -> Result<Page, RestError> {
-    let raw = store.put_bytes(&answer.bytes, &call.name).map_err(|source| RestError::Keep {
-        name: call.name.clone(),
-        source,
-    })?;
+    let raw = store
+        .put_bytes(&answer.bytes, &call.name)
+        .map_err(|source| RestError::Keep {
+            name: call.name.clone(),
+            source,
+        })?;
     let kept = Kept {
         raw,
         name: call.name.as_str().into(),
@@ -126,7 +134,17 @@ fn look_into(
     let inspection = rows.inspect(&records);
     let total = endpoint.number(endpoint.total.as_ref(), "total", &text, &call.name)?;
     let has_more = endpoint.flag(&text, &call.name)?;
-    let (next, token) = next_place(base, endpoint, &call, &answer, &text, &place, records.len() as u64, total, has_more)?;
+    let (next, token) = next_place(
+        base,
+        endpoint,
+        &call,
+        &answer,
+        &text,
+        &place,
+        records.len() as u64,
+        total,
+        has_more,
+    )?;
     drop(records);
     Ok(Page {
         kept,
@@ -139,7 +157,10 @@ fn look_into(
     })
 }
 
-#[expect(clippy::too_many_arguments, reason = "everything that decides whether and where a list goes on")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "everything that decides whether and where a list goes on"
+)]
 fn next_place(
     base: &Url,
     endpoint: &Endpoint,
@@ -191,10 +212,13 @@ fn next_place(
         }
         Turn::Token(selector) => {
             let token = selector.one(text).scalar().filter(|t| !t.is_empty());
-            let next = token.clone().filter(|_| has_more != Some(false)).map(|token| Place {
-                token: Some(token),
-                ..next.clone()
-            });
+            let next = token
+                .clone()
+                .filter(|_| has_more != Some(false))
+                .map(|token| Place {
+                    token: Some(token),
+                    ..next.clone()
+                });
             if has_more == Some(true) && next.is_none() {
                 return Err(endpoint.lacks("next (under pagination)", selector.as_str(), &call.name));
             }
@@ -205,7 +229,10 @@ fn next_place(
             (link.map(target).transpose()?, None)
         }
         Turn::NextUrl(selector) => {
-            let url = selector.one(text).scalar().filter(|u| !u.is_empty() && has_more != Some(false));
+            let url = selector
+                .one(text)
+                .scalar()
+                .filter(|u| !u.is_empty() && has_more != Some(false));
             (url.as_deref().map(target).transpose()?, None)
         }
     })

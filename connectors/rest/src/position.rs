@@ -31,7 +31,9 @@ impl Position {
         };
         let text = serde_json::to_string(self).map_err(|e| bad(e.to_string()))?;
         if text.len() > POSITION_BYTES_MAX {
-            return Err(bad(format!("the platform's token makes it longer than {POSITION_BYTES_MAX} bytes")));
+            return Err(bad(format!(
+                "the platform's token makes it longer than {POSITION_BYTES_MAX} bytes"
+            )));
         }
         Ok(text)
     }

@@ -46,7 +46,13 @@ impl Trouble {
 
 impl Passing {
     /// The error when all tries are used up.
-    pub fn error(self, request: String, said: String, tries: u32, retry_after: Option<Duration>) -> RestError {
+    pub fn error(
+        self,
+        request: String,
+        said: String,
+        tries: u32,
+        retry_after: Option<Duration>,
+    ) -> RestError {
         match self {
             Self::RateLimited => RestError::RateLimited {
                 request,
@@ -109,12 +115,16 @@ mod tests {
         };
         let mut random = ChaCha8Rng::seed_from_u64(7);
         for (done, longest_s) in [(1, 1), (2, 2), (3, 4), (4, 8), (7, 60), (8, 60)] {
-            let waits: Vec<Duration> =
-                (0..400).map(|_| wait_after(done, &limits, None, &mut random).unwrap()).collect();
+            let waits: Vec<Duration> = (0..400)
+                .map(|_| wait_after(done, &limits, None, &mut random).unwrap())
+                .collect();
             let longest = Duration::from_secs(longest_s);
             assert!(waits.iter().all(|w| *w <= longest), "{done}");
             // Full jitter: the whole range is used.
-            assert!(waits.iter().any(|w| *w < longest / 10) && waits.iter().any(|w| *w > longest * 9 / 10), "{done}");
+            assert!(
+                waits.iter().any(|w| *w < longest / 10) && waits.iter().any(|w| *w > longest * 9 / 10),
+                "{done}"
+            );
         }
         assert_eq!(wait_after(9, &limits, None, &mut random), None);
     }
@@ -125,12 +135,17 @@ mod tests {
         let mut random = ChaCha8Rng::seed_from_u64(7);
         let asked = Some(Duration::from_secs(90));
         assert_eq!(wait_after(1, &limits, asked, &mut random), asked);
-        assert_eq!(wait_after(1, &limits, Some(Duration::from_secs(601)), &mut random), None);
+        assert_eq!(
+            wait_after(1, &limits, Some(Duration::from_secs(601)), &mut random),
+            None
+        );
     }
 
     #[test]
     fn retry_after_in_both_forms() {
-        let now = DateTime::parse_from_rfc3339("2015-10-21T07:28:00Z").unwrap().to_utc();
+        let now = DateTime::parse_from_rfc3339("2015-10-21T07:28:00Z")
+            .unwrap()
+            .to_utc();
         for (value, seconds) in [
             ("120", Some(120)),
             (" 0 ", Some(0)),
@@ -139,7 +154,11 @@ mod tests {
             ("soon", None),
             ("-1", None),
         ] {
-            assert_eq!(parse_retry_after(value, now).map(|d| d.as_secs()), seconds, "{value}");
+            assert_eq!(
+                parse_retry_after(value, now).map(|d| d.as_secs()),
+                seconds,
+                "{value}"
+            );
         }
     }
 }

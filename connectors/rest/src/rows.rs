@@ -68,8 +68,9 @@ impl RowPlan {
     ) -> Result<Self, RestError> {
         let dataset = &stream.dataset;
         let kind = TableKind::new(dataset.clone(), Some(fields), zone, &stream.name, "");
-        let (mut json, layout) = json_layout(&kind, &stream.name)
-            .map_err(|(reason, detail)| RestError::config(format!("stream {}: {reason} {detail}", stream.name)))?;
+        let (mut json, layout) = json_layout(&kind, &stream.name).map_err(|(reason, detail)| {
+            RestError::config(format!("stream {}: {reason} {detail}", stream.name))
+        })?;
         let mut plan = (*layout.plan).clone();
         if keys_only {
             for (column, how) in dataset.columns.iter().zip(&mut plan.columns) {
@@ -83,7 +84,11 @@ impl RowPlan {
             if keys_only && !dataset.key.contains(column) {
                 continue;
             }
-            let members = entry.from.iter().cloned().chain(entry.when.iter().map(|w| w.0.clone()));
+            let members = entry
+                .from
+                .iter()
+                .cloned()
+                .chain(entry.when.iter().map(|w| w.0.clone()));
             for path in members.chain(entry.template.iter().flat_map(|t| template_cells(t))) {
                 let Some(cell) = json.cell(&path) else {
                     continue;
@@ -117,7 +122,13 @@ impl RowPlan {
             let mut hash = Xxh3::new();
             let parsed = self.fields.record(record.get(), &mut unknown);
             match &parsed {
-                Ok(parsed) if self.lines.is_none() && self.key_cells.iter().any(|c| !parsed.lacks(*c)) => {
+                Ok(parsed)
+                    if self.lines.is_none()
+                        && self
+                            .key_cells
+                            .iter()
+                            .all(|c| parsed.raw(*c).is_some_and(|raw| raw != "null")) =>
+                {
                     for cell in &self.key_cells {
                         let raw = parsed.raw(*cell).unwrap_or_default();
                         hash.update(&(raw.len() as u64).to_le_bytes());
@@ -215,7 +226,9 @@ impl Page<'_> {
                     tally.seen[at] += u64::from(!record.lacks(*cell));
                 }
                 match self.plan.required.iter().find(|(cell, _, _)| record.lacks(*cell)) {
-                    Some((_, column, path)) => Some((Some(column.clone()), Reason::MissingColumn, path.clone())),
+                    Some((_, column, path)) => {
+                        Some((Some(column.clone()), Reason::MissingColumn, path.clone()))
+                    }
                     None => {
                         let pushed = self.assembler.push(&record, self.position);
                         pushed.err().map(|bad| (Some(bad.field), bad.reason, bad.detail))
@@ -232,7 +245,10 @@ impl Page<'_> {
     fn push_lines(&mut self, record: &RawValue, lines: &str, tally: &mut Tally) {
         let members = serde_json::from_str::<Members<'_>>(record.get()).map(|m| m.0);
         let list = match &members {
-            Ok(members) => members.iter().find(|(name, _)| name == lines).map(|(_, list)| *list),
+            Ok(members) => members
+                .iter()
+                .find(|(name, _)| name == lines)
+                .map(|(_, list)| *list),
             Err(_) => None,
         };
         let elements = list.and_then(|list| match list.get() {
@@ -305,7 +321,9 @@ impl Tally {
                 "该字段不属于数据集，未读取；请在映射文件中指定或列入 ignore",
                 "this member belongs to no field and was not read; map it or list it under ignore",
             );
-            let entry = self.notices.entry(("COLUMN_IGNORED".to_owned(), format!("{stream}: {path}")));
+            let entry = self
+                .notices
+                .entry(("COLUMN_IGNORED".to_owned(), format!("{stream}: {path}")));
             entry.or_insert((text, 0)).1 += count;
         }
         if self.records > 0 {

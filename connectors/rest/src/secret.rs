@@ -13,7 +13,11 @@ const SECRET_BYTES_MAX: u64 = 64 << 10;
 
 /// Where a secret is; never the secret itself. Exactly one of `env` and `file`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged, deny_unknown_fields)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "a secret is named, never written out: { env = \"NAME\" } or { file = \"path\" }"
+)]
 pub enum SecretRef {
     Env {
         /// Name of an environment variable.
@@ -65,7 +69,9 @@ impl SecretRef {
                     place: place.clone(),
                     what,
                 };
-                let size = std::fs::metadata(&path).map_err(|_| fault("cannot be read"))?.len();
+                let size = std::fs::metadata(&path)
+                    .map_err(|_| fault("cannot be read"))?
+                    .len();
                 if size > SECRET_BYTES_MAX {
                     return Err(fault("is too large for a secret"));
                 }
@@ -90,7 +96,10 @@ mod tests {
     #[test]
     fn a_secret_is_not_shown() {
         let secret = Secret::new("s3cr3t");
-        assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "Secret(***) Some(Secret(***))");
+        assert_eq!(
+            format!("{secret:?} {:?}", Some(&secret)),
+            "Secret(***) Some(Secret(***))"
+        );
         assert_eq!(secret.reveal(), "s3cr3t");
     }
 
@@ -101,17 +110,39 @@ mod tests {
         std::fs::write(dir.path().join("empty"), "\n").unwrap();
         let file = |name: &str| SecretRef::File { file: name.into() };
         assert_eq!(file("key").resolve(dir.path()).unwrap().reveal(), "abc");
-        assert!(file("empty").resolve(dir.path()).unwrap_err().to_string().contains("is empty"));
-        assert!(file("none").resolve(dir.path()).unwrap_err().to_string().contains("cannot be read"));
+        assert!(
+            file("empty")
+                .resolve(dir.path())
+                .unwrap_err()
+                .to_string()
+                .contains("is empty")
+        );
+        assert!(
+            file("none")
+                .resolve(dir.path())
+                .unwrap_err()
+                .to_string()
+                .contains("cannot be read")
+        );
         let unset = SecretRef::Env {
             env: "LIANJING_NO_SUCH_VARIABLE".into(),
         };
-        assert!(unset.resolve(dir.path()).unwrap_err().to_string().contains("LIANJING_NO_SUCH_VARIABLE"));
+        assert!(
+            unset
+                .resolve(dir.path())
+                .unwrap_err()
+                .to_string()
+                .contains("LIANJING_NO_SUCH_VARIABLE")
+        );
     }
 
     #[test]
     fn a_secret_written_out_is_refused() {
-        for text in ["value = 'abc'", "value = { env = 'A', file = 'b' }", "value = { text = 'abc' }"] {
+        for text in [
+            "value = 'abc'",
+            "value = { env = 'A', file = 'b' }",
+            "value = { text = 'abc' }",
+        ] {
             #[derive(Debug, Deserialize)]
             struct Holder {
                 #[expect(dead_code, reason = "only whether it can be read matters")]

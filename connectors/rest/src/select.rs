@@ -18,7 +18,10 @@ pub struct Selector {
 #[derive(Debug, Clone)]
 enum How {
     /// Names of members from the root down, and whether all elements of the list there are meant.
-    Names { names: Vec<String>, all: bool },
+    Names {
+        names: Vec<String>,
+        all: bool,
+    },
     Path(Box<JsonPath>),
 }
 
@@ -85,11 +88,15 @@ impl Selector {
         match selected.as_slice() {
             [] => match &self.how {
                 // A wildcard or a filter that selects nothing may well stand for an empty list.
-                How::Path(_) if self.text.contains(['*', '?', ':']) || self.text.contains("..") => Ok(Vec::new()),
+                How::Path(_) if self.text.contains(['*', '?', ':']) || self.text.contains("..") => {
+                    Ok(Vec::new())
+                }
                 How::Path(_) | How::Names { .. } => Err(NoRecords::Missing),
             },
             [one] if one.get() == "null" => Err(NoRecords::Missing),
-            [one] if one.get().starts_with('[') => serde_json::from_str(one.get()).map_err(|_| NoRecords::NoList),
+            [one] if one.get().starts_with('[') => {
+                serde_json::from_str(one.get()).map_err(|_| NoRecords::NoList)
+            }
             [_] if matches!(self.how, How::Names { .. }) => Err(NoRecords::NoList),
             _ => Ok(selected),
         }
@@ -139,7 +146,9 @@ fn simple(text: &str) -> Option<(Vec<String>, bool)> {
     };
     let is_name = |name: &str| {
         !name.is_empty()
-            && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+            && name
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
             && !name.starts_with('-')
     };
     let names: Vec<String> = path.split('.').map(str::to_owned).collect();
@@ -175,14 +184,22 @@ impl Tree {
         match path.next() {
             None => self.orders.push(order),
             Some(PathElement::Name(name)) => {
-                let at = self.members.iter().rposition(|(n, _)| n == name).unwrap_or_else(|| {
-                    self.members.push(((*name).to_owned(), Tree::default()));
-                    self.members.len() - 1
-                });
+                let at = self
+                    .members
+                    .iter()
+                    .rposition(|(n, _)| n == name)
+                    .unwrap_or_else(|| {
+                        self.members.push(((*name).to_owned(), Tree::default()));
+                        self.members.len() - 1
+                    });
                 self.members[at].1.add(path, order);
             }
             Some(PathElement::Index(index)) => {
-                let last = self.elements.last().filter(|(i, _)| i == index).map(|_| self.elements.len() - 1);
+                let last = self
+                    .elements
+                    .last()
+                    .filter(|(i, _)| i == index)
+                    .map(|_| self.elements.len() - 1);
                 let at = last.unwrap_or_else(|| {
                     self.elements.push((*index, Tree::default()));
                     self.elements.len() - 1
@@ -230,7 +247,13 @@ mod tests {
 
     #[test]
     fn records_keep_their_digits() {
-        for selector in ["data.列表", "$.data.列表", "$.data.列表[*]", "$['data']['列表'][*]", "$['data']['列表']"] {
+        for selector in [
+            "data.列表",
+            "$.data.列表",
+            "$.data.列表[*]",
+            "$['data']['列表'][*]",
+            "$['data']['列表']",
+        ] {
             assert_eq!(
                 records(selector).unwrap(),
                 [r#"{"a":1.10}"#, r#"{"a":12345678901234567890.123}"#],
@@ -241,7 +264,10 @@ mod tests {
             records("$.data.groups[*].items[*]").unwrap(),
             [r#"{"id":1}"#, r#"{"id":2}"#, r#"{"id":3}"#]
         );
-        assert_eq!(records("$..items[?@.id > 1]").unwrap(), [r#"{"id":2}"#, r#"{"id":3}"#]);
+        assert_eq!(
+            records("$..items[?@.id > 1]").unwrap(),
+            [r#"{"id":2}"#, r#"{"id":3}"#]
+        );
     }
 
     #[test]

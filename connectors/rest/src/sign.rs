@@ -56,7 +56,9 @@ pub struct Added {
 impl Signer {
     pub fn new(raw: &Signed, zone: Zone) -> Result<Self, String> {
         let pairs = |map: &std::collections::BTreeMap<String, String>| -> Result<Vec<_>, String> {
-            map.iter().map(|(name, text)| Ok((name.clone(), Template::parse(text, ADDED_NAMES)?))).collect()
+            map.iter()
+                .map(|(name, text)| Ok((name.clone(), Template::parse(text, ADDED_NAMES)?)))
+                .collect()
         };
         let signer = Self {
             algorithm: raw.algorithm,
@@ -102,7 +104,10 @@ impl Signer {
         };
         // Parameters with the signature itself have no value yet, so they are not signed.
         let render = |pairs: &[(String, Template)]| -> Vec<(String, String)> {
-            pairs.iter().filter_map(|(name, t)| Some((name.clone(), t.render(fixed)?))).collect()
+            pairs
+                .iter()
+                .filter_map(|(name, t)| Some((name.clone(), t.render(fixed)?)))
+                .collect()
         };
         let mut query = render(&self.query);
         let mut signed_query = call.query.clone();
@@ -131,7 +136,9 @@ impl Signer {
         };
         let signed = |pairs: &[(String, Template)]| -> Vec<(String, String)> {
             let signed = pairs.iter().filter(|(_, t)| t.names().any(|n| n == "signature"));
-            signed.filter_map(|(name, t)| Some((name.clone(), t.render(with_signature)?))).collect()
+            signed
+                .filter_map(|(name, t)| Some((name.clone(), t.render(with_signature)?)))
+                .collect()
         };
         query.extend(signed(&self.query));
         let mut headers = render(&self.headers);
@@ -211,8 +218,10 @@ pub fn body_text(body: &Body) -> String {
         Body::None => String::new(),
         Body::Json(text) => text.clone(),
         Body::Form(fields) => {
-            let fields: Vec<String> =
-                fields.iter().map(|(name, value)| format!("{}={}", percent(name), percent(value))).collect();
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(name, value)| format!("{}={}", percent(name), percent(value)))
+                .collect();
             fields.join("&")
         }
     }
@@ -249,9 +258,17 @@ mod tests {
 
     fn call(body: Body) -> Call {
         Call {
-            method: if body == Body::None { Method::Get } else { Method::Post },
+            method: if body == Body::None {
+                Method::Get
+            } else {
+                Method::Post
+            },
             url: Url::parse("https://h/open/v1/orders").unwrap(),
-            query: vec![("page".into(), "1".into()), ("from".into(), "2024-01-01 00:00:00".into()), ("x".into(), String::new())],
+            query: vec![
+                ("page".into(), "1".into()),
+                ("from".into(), "2024-01-01 00:00:00".into()),
+                ("x".into(), String::new()),
+            ],
             headers: Vec::new(),
             body,
             name: String::new(),
@@ -309,10 +326,19 @@ mod tests {
         let added = signer.sign(&call(Body::None), &Secret::new("k"), now(), "n1");
         let canonical = "appId=H0001&from=2024-01-01 00:00:00&nonce=n1&page=1&timestamp=20240108103000&key=k";
         let expected = hex(&Sm3::digest(canonical.as_bytes())).to_uppercase();
-        let query: Vec<(&str, &str)> = added.query.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let query: Vec<(&str, &str)> = added
+            .query
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.as_str()))
+            .collect();
         assert_eq!(
             query,
-            [("appId", "H0001"), ("nonce", "n1"), ("timestamp", "20240108103000"), ("sign", expected.as_str())]
+            [
+                ("appId", "H0001"),
+                ("nonce", "n1"),
+                ("timestamp", "20240108103000"),
+                ("sign", expected.as_str())
+            ]
         );
     }
 
@@ -329,25 +355,43 @@ mod tests {
         let body = Body::Json(r#"{"b":2,"a":"x"}"#.into());
         let added = signer.sign(&call(body), &Secret::new("k"), now(), "n1");
         let digest = STANDARD.encode(Sha256::digest(br#"{"b":2,"a":"x"}"#));
-        let canonical =
-            format!("POST\n/open/v1/orders\nfrom=2024-01-01%2000%3A00%3A00&page=1&x=\n1704681000250\n{digest}");
+        let canonical = format!(
+            "POST\n/open/v1/orders\nfrom=2024-01-01%2000%3A00%3A00&page=1&x=\n1704681000250\n{digest}"
+        );
         let mac = hmac_by_definition(|b| Sha256::digest(b).to_vec(), b"k", canonical.as_bytes());
-        assert!(added.headers.contains(&("X-Sign".to_owned(), format!("v1={}", STANDARD.encode(mac)))));
-        assert!(added.headers.contains(&("X-Time".to_owned(), "1704681000250".to_owned())));
+        assert!(
+            added
+                .headers
+                .contains(&("X-Sign".to_owned(), format!("v1={}", STANDARD.encode(mac))))
+        );
+        assert!(
+            added
+                .headers
+                .contains(&("X-Time".to_owned(), "1704681000250".to_owned()))
+        );
     }
 
     #[test]
     fn members_of_a_json_body_are_parameters() {
         let body = Body::Json(r#"{"b":2,"a":"x","n":null,"l":[1]}"#.into());
-        assert_eq!(body_params(&body), [("b".into(), "2".into()), ("a".into(), "x".into())]);
+        assert_eq!(
+            body_params(&body),
+            [("b".into(), "2".into()), ("a".into(), "x".into())]
+        );
     }
 
     #[test]
     fn a_signature_that_signs_nothing_is_refused() {
         for (text, word) in [
-            ("algorithm = 'sm3'\ncanonical = '{params}'\nheaders = { s = '{signature}' }", "{secret}"),
+            (
+                "algorithm = 'sm3'\ncanonical = '{params}'\nheaders = { s = '{signature}' }",
+                "{secret}",
+            ),
             ("algorithm = 'hmac-sm3'\ncanonical = '{params}'", "{signature}"),
-            ("algorithm = 'hmac-sm3'\ncanonical = '{signature}'\nheaders = { s = '{signature}' }", "none of"),
+            (
+                "algorithm = 'hmac-sm3'\ncanonical = '{signature}'\nheaders = { s = '{signature}' }",
+                "none of",
+            ),
         ] {
             let raw: Signed = toml::from_str(&format!("secret = {{ env = 'X' }}\n{text}")).unwrap();
             let message = Signer::new(&raw, Zone::CHINA).unwrap_err();

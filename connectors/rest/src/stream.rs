@@ -37,7 +37,8 @@ impl ListReader {
                 None => self.read_cursor(plan, plan.start, None).await,
                 Some(Position::Cursor { value }) => {
                     let from = value.saturating_sub(plan.look_back);
-                    self.read_cursor(plan, Some(from.max(plan.start.unwrap_or(i64::MIN))), Some(value)).await
+                    self.read_cursor(plan, Some(from.max(plan.start.unwrap_or(i64::MIN))), Some(value))
+                        .await
                 }
                 Some(other) => Err(self.misfit(&other)),
             },
@@ -67,7 +68,8 @@ impl ListReader {
                 "记录的游标字段缺失或无法读取，不据此推进",
                 "records whose cursor member is missing or unreadable; they do not move the position on",
             );
-            self.tally.add("CURSOR_UNREADABLE", &self.stream.name, text, unreadable);
+            self.tally
+                .add("CURSOR_UNREADABLE", &self.stream.name, text, unreadable);
         }
         let rows = self.rows.clone();
         for notice in self.tally.take_notices(&self.stream.name, &rows) {
@@ -79,7 +81,8 @@ impl ListReader {
     async fn checkpoint(&self, position: &Position) -> Result<(), RestError> {
         let cursor = position.write(&self.stream.name)?;
         let stream = self.stream.name.clone();
-        self.send(Message::Checkpoint(Checkpoint { stream, cursor })).await
+        self.send(Message::Checkpoint(Checkpoint { stream, cursor }))
+            .await
     }
 
     async fn read_whole(&mut self, position: Option<Position>) -> Result<(), RestError> {
@@ -89,7 +92,10 @@ impl ListReader {
             Some(Position::Whole { read_at }) => {
                 let age = (started_at - read_at).to_std().unwrap_or_default();
                 if self.stream.reread_after.is_some_and(|after| age < after) {
-                    let text = Bilingual::new("距上次读取未满设定间隔，本次不读", "read recently enough; left alone this time");
+                    let text = Bilingual::new(
+                        "距上次读取未满设定间隔，本次不读",
+                        "read recently enough; left alone this time",
+                    );
                     self.tally.add("STREAM_FRESH", &self.stream.name, text, 1);
                     return Ok(());
                 }
@@ -124,7 +130,10 @@ impl ListReader {
                 ..Vars::default()
             };
             let first = self.load(&vars, Place::default()).await?;
-            let too_many = first.total.zip(plan.split_over).is_some_and(|(total, most)| total > most);
+            let too_many = first
+                .total
+                .zip(plan.split_over)
+                .is_some_and(|(total, most)| total > most);
             if too_many && (to - from).num_seconds() >= WINDOW_SECONDS_MIN {
                 let middle = from + (to - from) / 2;
                 waiting.push((middle, to));
@@ -149,7 +158,12 @@ impl ListReader {
                 "windows with records from outside them: the platform may not filter as configured",
             );
             let field = plan.field.as_deref().unwrap_or_default();
-            self.tally.add("ROWS_OUTSIDE_WINDOW", &format!("{}: {field}", self.stream.name), text, 1);
+            self.tally.add(
+                "ROWS_OUTSIDE_WINDOW",
+                &format!("{}: {field}", self.stream.name),
+                text,
+                1,
+            );
         }
     }
 
@@ -162,7 +176,9 @@ impl ListReader {
     ) -> Result<(), RestError> {
         let upper = match plan.values {
             CursorValues::Number => None,
-            CursorValues::Time(_) => Some(before(self.request.started_at, plan.safety_lag).timestamp_micros()),
+            CursorValues::Time(_) => {
+                Some(before(self.request.started_at, plan.safety_lag).timestamp_micros())
+            }
         };
         if matches!(self.endpoint.pages.turn, Turn::Keyset) {
             return self.read_keyset(plan, from, kept, upper).await;
@@ -198,7 +214,12 @@ impl ListReader {
                 "游标字段有未来的时间，仅推进到本次上限",
                 "the cursor member holds times of the future; the position moves to the upper bound only",
             );
-            self.tally.add("CURSOR_IN_FUTURE", &format!("{}: {}", self.stream.name, plan.field), text, 1);
+            self.tally.add(
+                "CURSOR_IN_FUTURE",
+                &format!("{}: {}", self.stream.name, plan.field),
+                text,
+                1,
+            );
             self.greatest = upper;
         }
         let value = kept.map_or(bound, |kept| kept.max(bound));
@@ -231,7 +252,11 @@ impl ListReader {
             let vars = self.cursor_vars(plan, from, upper);
             let page = self.load(&vars, Place::default()).await?;
             let values: Vec<i64> = page.inspection.watched.iter().copied().flatten().collect();
-            if !values.is_sorted() || from.zip(values.first()).is_some_and(|(from, first)| *first < self.floor(plan, from)) {
+            if !values.is_sorted()
+                || from
+                    .zip(values.first())
+                    .is_some_and(|(from, first)| *first < self.floor(plan, from))
+            {
                 return Err(RestError::Unsorted {
                     stream: self.stream.name.to_string(),
                     field: plan.field.clone(),
@@ -284,7 +309,10 @@ impl ListReader {
     /// The earliest value that a platform may answer with when it was asked from `from`: what its format cuts off.
     fn floor(&self, plan: &CursorPlan, from: i64) -> i64 {
         let zone = self.session.platform.zone;
-        plan.values.read(&plan.values.write(from, zone), zone).unwrap_or(from).min(from)
+        plan.values
+            .read(&plan.values.write(from, zone), zone)
+            .unwrap_or(from)
+            .min(from)
     }
 
     async fn read_feed(&mut self, start: Option<String>) -> Result<(), RestError> {

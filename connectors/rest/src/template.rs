@@ -43,7 +43,11 @@ impl Template {
                 Some(word) => {
                     return Err(format!(
                         "{{{word}}} in {text:?} is none of {}",
-                        names.iter().map(|n| format!("{{{n}}}")).collect::<Vec<_>>().join(", ")
+                        names
+                            .iter()
+                            .map(|n| format!("{{{n}}}"))
+                            .collect::<Vec<_>>()
+                            .join(", ")
                     ));
                 }
             }
@@ -81,7 +85,11 @@ impl Template {
         for (at, piece) in self.0.iter().enumerate() {
             match piece {
                 Piece::Text(text) => {
-                    let text = if std::mem::take(&mut skip_quote) { &text[1..] } else { text };
+                    let text = if std::mem::take(&mut skip_quote) {
+                        &text[1..]
+                    } else {
+                        text
+                    };
                     out.push_str(text);
                 }
                 Piece::Name(name) => match value(name) {
@@ -132,12 +140,19 @@ mod tests {
             assert_eq!(template.render(value).as_deref(), expected, "{text}");
         }
         let message = Template::parse("{pages}", NAMES).unwrap_err();
-        assert!(message.contains("{pages}") && message.contains("{token}"), "{message}");
+        assert!(
+            message.contains("{pages}") && message.contains("{token}"),
+            "{message}"
+        );
     }
 
     #[test]
     fn json_bodies_stay_json() {
-        let template = Template::parse(r#"{"p":{page},"q":"{quote}","t":"{token}","u":{token}}"#, NAMES).unwrap();
-        assert_eq!(template.render_json(value), r#"{"p":2,"q":"a\"b","t":null,"u":null}"#);
+        let template =
+            Template::parse(r#"{"p":{page},"q":"{quote}","t":"{token}","u":{token}}"#, NAMES).unwrap();
+        assert_eq!(
+            template.render_json(value),
+            r#"{"p":2,"q":"a\"b","t":null,"u":null}"#
+        );
     }
 }

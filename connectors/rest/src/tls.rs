@@ -11,6 +11,19 @@ use rustls_platform_verifier::Verifier;
 use crate::config::Tls;
 use crate::error::RestError;
 
+/// The configuration for a source that is not encrypted: it trusts nobody, and the system's authorities need not be read.
+pub fn unused() -> Result<ClientConfig, RestError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|e| RestError::Tls {
+        path: "the TLS provider".to_owned(),
+        what: e.to_string(),
+    })?;
+    Ok(builder
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth())
+}
+
 /// The configuration for one source. Reads the files now, so that renewed certificates are used from the next sync on.
 pub fn client_config(tls: &Tls, base: &Path) -> Result<ClientConfig, RestError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -32,7 +45,11 @@ pub fn client_config(tls: &Tls, base: &Path) -> Result<ClientConfig, RestError> 
             builder.with_root_certificates(roots)
         }
         ca => {
-            let extra = ca.as_ref().map(|ca| certificates(ca, base)).transpose()?.unwrap_or_default();
+            let extra = ca
+                .as_ref()
+                .map(|ca| certificates(ca, base))
+                .transpose()?
+                .unwrap_or_default();
             let verifier = Verifier::new_with_extra_roots(extra, provider)
                 .map_err(|e| wrong("the system's list of authorities", format!("cannot be used: {e}")))?;
             builder
@@ -43,8 +60,12 @@ pub fn client_config(tls: &Tls, base: &Path) -> Result<ClientConfig, RestError> 
     match (&tls.client_cert, &tls.client_key) {
         (Some(cert), Some(key)) => {
             let chain = certificates(cert, base)?;
-            let private = PrivateKeyDer::from_pem_file(base.join(key))
-                .map_err(|_| wrong(key, "is no readable private key in PEM without a password".to_owned()))?;
+            let private = PrivateKeyDer::from_pem_file(base.join(key)).map_err(|_| {
+                wrong(
+                    key,
+                    "is no readable private key in PEM without a password".to_owned(),
+                )
+            })?;
             builder
                 .with_client_auth_cert(chain, private)
                 .map_err(|e| wrong(cert, format!("does not fit its key: {e}")))

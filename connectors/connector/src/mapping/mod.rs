@@ -98,13 +98,17 @@ pub struct ConstantRow {
 impl ConstantRow {
     /// How the row is made: of constants only.
     pub fn plan(&self, zone: Zone) -> Plan {
-        let columns = self.dataset.columns.iter().map(|column| match self.values.get(&column.name) {
-            Some(text) => ColumnPlan {
-                source: Source::Constant(text.clone()),
-                rules: ValueRules::default(),
-            },
-            None => ColumnPlan::absent(),
-        });
+        let columns = self
+            .dataset
+            .columns
+            .iter()
+            .map(|column| match self.values.get(&column.name) {
+                Some(text) => ColumnPlan {
+                    source: Source::Constant(text.clone()),
+                    rules: ValueRules::default(),
+                },
+                None => ColumnPlan::absent(),
+            });
         Plan {
             dataset: self.dataset.clone(),
             columns: columns.collect(),

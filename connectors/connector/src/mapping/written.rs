@@ -11,6 +11,7 @@ use serde::de::{self, MapAccess, Visitor};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawRow {
+    /// Dataset that the row belongs to.
     pub dataset: String,
     /// Dataset column -> its value; all key columns must be there.
     pub values: BTreeMap<String, Scalar>,

@@ -97,7 +97,11 @@ impl Mapping {
     pub fn parse(text: &str, path: &Path) -> Result<Self, String> {
         let raw: RawMapping = toml::from_str(text).map_err(|e| e.to_string())?;
         let zone = time_zone(raw.time_zone.as_deref())?;
-        let quarantine_limit_bp = raw.quarantine_limit.as_deref().map(quarantine_limit).transpose()?;
+        let quarantine_limit_bp = raw
+            .quarantine_limit
+            .as_deref()
+            .map(quarantine_limit)
+            .transpose()?;
         let entries = raw
             .file
             .into_iter()

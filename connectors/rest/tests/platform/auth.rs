@@ -10,7 +10,11 @@ use crate::scenario::{List, check, scenario};
 use crate::server::{Answer, Asked, Guard};
 
 fn refused() -> Answer {
-    Answer::Status(401, Vec::new(), r#"{"msg":"who are you? s3cr3t is wrong"}"#.to_owned())
+    Answer::Status(
+        401,
+        Vec::new(),
+        r#"{"msg":"who are you? s3cr3t is wrong"}"#.to_owned(),
+    )
 }
 
 fn header(name: &'static str, expected: &'static str) -> Guard {
@@ -26,13 +30,22 @@ fn hex(bytes: &[u8]) -> String {
 
 /// `appId=..&..&key=secret`, digested with SM3, as many platforms of provinces want it.
 fn sm3_signed(asked: &Asked) -> Result<(), Answer> {
-    let mut params: BTreeMap<&str, &str> = asked.params.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let mut params: BTreeMap<&str, &str> = asked
+        .params
+        .iter()
+        .map(|(n, v)| (n.as_str(), v.as_str()))
+        .collect();
     let sign = params.remove("sign").unwrap_or_default();
     params.retain(|_, value| !value.is_empty());
     let pairs: Vec<String> = params.iter().map(|(n, v)| format!("{n}={v}")).collect();
     let text = format!("{}&key=s3cr3t", pairs.join("&"));
-    let complete = params.contains_key("nonce") && params.contains_key("timestamp") && params["appId"] == "H0001";
-    if complete && sign == hex(&Sm3::digest(text.as_bytes())) { Ok(()) } else { Err(refused()) }
+    let complete =
+        params.contains_key("nonce") && params.contains_key("timestamp") && params["appId"] == "H0001";
+    if complete && sign == hex(&Sm3::digest(text.as_bytes())) {
+        Ok(())
+    } else {
+        Err(refused())
+    }
 }
 
 /// Method, path, query and the body's digest, with HMAC-SHA256 in a header.
@@ -49,7 +62,11 @@ fn hmac_signed(asked: &Asked) -> Result<(), Answer> {
     );
     let mut mac = Hmac::<Sha256>::new_from_slice(b"s3cr3t").unwrap();
     mac.update(text.as_bytes());
-    if value("x-sign") == hex(&mac.finalize().into_bytes()) { Ok(()) } else { Err(refused()) }
+    if value("x-sign") == hex(&mac.finalize().into_bytes()) {
+        Ok(())
+    } else {
+        Err(refused())
+    }
 }
 
 /// A nonce that came before is refused.
@@ -58,7 +75,11 @@ fn nonces_are_new() -> Guard {
     Box::new(move |asked| {
         sm3_signed(asked)?;
         let nonce = asked.params["nonce"].clone();
-        if seen.lock().unwrap().insert(nonce) { Ok(()) } else { Err(refused()) }
+        if seen.lock().unwrap().insert(nonce) {
+            Ok(())
+        } else {
+            Err(refused())
+        }
     })
 }
 

@@ -26,7 +26,9 @@ pub struct Hand(Arc<Mutex<DateTime<Utc>>>);
 impl Hand {
     /// Stands at noon in China of the day the platform's orders are from.
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(DateTime::from_timestamp_millis(START_MS + 4 * 3_600_000).unwrap())))
+        Self(Arc::new(Mutex::new(
+            DateTime::from_timestamp_millis(START_MS + 4 * 3_600_000).unwrap(),
+        )))
     }
 
     pub fn turn(&self, by: TimeDelta) {
@@ -119,17 +121,23 @@ impl Host {
             match message {
                 Message::Rows(rows) => {
                     assert_eq!(rows.columns.schema(), rows.dataset.schema());
-                    assert!(self.store.0.path().join(&*rows.batch).exists(), "raw is kept before its rows");
+                    assert!(
+                        self.store.0.path().join(&*rows.batch).exists(),
+                        "raw is kept before its rows"
+                    );
                     self.sent += rows.columns.num_rows();
                     let name = &rows.dataset.name;
-                    pending.rows.extend(keyed(&rows.columns, &rows.dataset.key).map(|(k, v)| (name.clone(), k, v)));
+                    pending
+                        .rows
+                        .extend(keyed(&rows.columns, &rows.dataset.key).map(|(k, v)| (name.clone(), k, v)));
                 }
                 Message::Rejected(rejected) => pending.rejected.push(rejected),
                 Message::Notice(notice) => self.notices.push(notice),
                 Message::Progress(_) => {}
                 Message::Checkpoint(checkpoint) => {
                     self.commit(std::mem::take(&mut pending));
-                    self.cursors.insert(checkpoint.stream.to_string(), checkpoint.cursor);
+                    self.cursors
+                        .insert(checkpoint.stream.to_string(), checkpoint.cursor);
                 }
             }
             count += 1;
@@ -191,8 +199,18 @@ fn keyed(batch: &RecordBatch, key: &[String]) -> impl Iterator<Item = (String, S
         let value = match batch.column_by_name("amount") {
             Some(amount) => array_value_to_string(amount, row).unwrap(),
             None => {
-                let columns = batch.columns().iter().enumerate().filter(|(_, c)| c.is_valid(row));
-                let texts = columns.map(|(n, c)| format!("{}={}", schema.field(n).name(), array_value_to_string(c, row).unwrap()));
+                let columns = batch
+                    .columns()
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, c)| c.is_valid(row));
+                let texts = columns.map(|(n, c)| {
+                    format!(
+                        "{}={}",
+                        schema.field(n).name(),
+                        array_value_to_string(c, row).unwrap()
+                    )
+                });
                 texts.collect::<Vec<_>>().join(",")
             }
         };

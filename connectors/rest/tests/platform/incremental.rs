@@ -73,30 +73,47 @@ async fn what_is_new_is_read_and_nothing_else_is_lost() {
         all.push(
             sorted(equal)
                 .world(|w| (0..8).for_each(|n| w.put(&format!("PT020{n}"), n, at(200))))
-                .steps(vec![Do::Sync, change(|w| w.put("PT0209", 9, at(200))), Do::Minutes(5), Do::Sync]),
+                .steps(vec![
+                    Do::Sync,
+                    change(|w| w.put("PT0209", 9, at(200))),
+                    Do::Minutes(5),
+                    Do::Sync,
+                ]),
         );
-        let order = if list == List::Keyset { Sorted::ByUpdate } else { Sorted::NewestFirst };
+        let order = if list == List::Keyset {
+            Sorted::ByUpdate
+        } else {
+            Sorted::NewestFirst
+        };
         all.push(scenario(unsorted, list).world(|w| w.sorted = order).steps(vec![
             Do::Sync,
             change(|w| w.put("PT0300", 5, at(241))),
             Do::Minutes(10),
             Do::Sync,
         ]));
-        all.push(sorted(moving).change(2, |w| w.put("PT0001", 4, at(239))).steps(vec![
-            Do::Sync,
-            Do::Minutes(30),
-            Do::Sync,
-        ]));
+        all.push(
+            sorted(moving)
+                .change(2, |w| w.put("PT0001", 4, at(239)))
+                .steps(vec![Do::Sync, Do::Minutes(30), Do::Sync]),
+        );
         all.push(sorted(quiet).steps(vec![Do::Sync, Do::Minutes(5), Do::Sync, Do::Minutes(5), Do::Sync]));
     }
-    for (name, list) in [("cursor: a row of the future", List::Cursor), ("keyset: a row of the future", List::Keyset)] {
+    for (name, list) in [
+        ("cursor: a row of the future", List::Cursor),
+        ("keyset: a row of the future", List::Keyset),
+    ] {
         all.push(
             scenario(name, list)
                 .world(|w| {
                     w.sorted = Sorted::ByUpdate;
                     w.put("PT0400", 1, at(60 * 24 * 400));
                 })
-                .steps(vec![Do::Sync, change(|w| w.put("PT0401", 2, at(243))), Do::Minutes(30), Do::Sync])
+                .steps(vec![
+                    Do::Sync,
+                    change(|w| w.put("PT0401", 2, at(243))),
+                    Do::Minutes(30),
+                    Do::Sync,
+                ])
                 .tells("CURSOR_IN_FUTURE"),
         );
     }
@@ -107,11 +124,51 @@ async fn what_is_new_is_read_and_nothing_else_is_lost() {
 async fn an_interrupted_sync_goes_on_where_it_was() {
     let mut all = Vec::new();
     let names = [
-        (List::Windows, ["windows: dies after 1", "windows: dies after 2", "windows: dies after 5", "windows: dies after 9"]),
-        (List::Keyset, ["keyset: dies after 1", "keyset: dies after 2", "keyset: dies after 5", "keyset: dies after 9"]),
-        (List::Feed, ["feed: dies after 1", "feed: dies after 2", "feed: dies after 5", "feed: dies after 9"]),
-        (List::Pages, ["pages: dies after 1", "pages: dies after 2", "pages: dies after 5", "pages: dies after 9"]),
-        (List::Cursor, ["cursor: dies after 1", "cursor: dies after 2", "cursor: dies after 5", "cursor: dies after 9"]),
+        (
+            List::Windows,
+            [
+                "windows: dies after 1",
+                "windows: dies after 2",
+                "windows: dies after 5",
+                "windows: dies after 9",
+            ],
+        ),
+        (
+            List::Keyset,
+            [
+                "keyset: dies after 1",
+                "keyset: dies after 2",
+                "keyset: dies after 5",
+                "keyset: dies after 9",
+            ],
+        ),
+        (
+            List::Feed,
+            [
+                "feed: dies after 1",
+                "feed: dies after 2",
+                "feed: dies after 5",
+                "feed: dies after 9",
+            ],
+        ),
+        (
+            List::Pages,
+            [
+                "pages: dies after 1",
+                "pages: dies after 2",
+                "pages: dies after 5",
+                "pages: dies after 9",
+            ],
+        ),
+        (
+            List::Cursor,
+            [
+                "cursor: dies after 1",
+                "cursor: dies after 2",
+                "cursor: dies after 5",
+                "cursor: dies after 9",
+            ],
+        ),
     ];
     for (list, names) in names {
         for (name, after) in names.into_iter().zip([1, 2, 5, 9]) {
@@ -179,9 +236,17 @@ async fn what_cannot_be_read_on_is_said() {
             .tells("ROWS_OUTSIDE_WINDOW"),
         scenario("windows that are too large are halved", List::Windows)
             .edit("kind = 'window'", "kind = 'window'\nsplit_over = 10"),
-        scenario("rows deleted at the source stay until keys are compared", List::Cursor)
-            .steps(vec![Do::Sync, change(|w| w.delete("PT0005")), Do::Minutes(5), Do::Sync])
-            .expect(Expect::TruthAnd(&["PT0005"])),
+        scenario(
+            "rows deleted at the source stay until keys are compared",
+            List::Cursor,
+        )
+        .steps(vec![
+            Do::Sync,
+            change(|w| w.delete("PT0005")),
+            Do::Minutes(5),
+            Do::Sync,
+        ])
+        .expect(Expect::TruthAnd(&["PT0005"])),
         scenario("a list read recently is left alone", List::Pages)
             .stream("reread_after = '2h'")
             .steps(vec![Do::Sync, Do::CountRequests, Do::Minutes(60), Do::Sync])
@@ -189,7 +254,12 @@ async fn what_cannot_be_read_on_is_said() {
             .requests(0),
         scenario("a list read long ago is read again", List::Pages)
             .stream("reread_after = '2h'")
-            .steps(vec![Do::Sync, change(|w| w.put("PT0800", 1, at(250))), Do::Minutes(121), Do::Sync]),
+            .steps(vec![
+                Do::Sync,
+                change(|w| w.put("PT0800", 1, at(250))),
+                Do::Minutes(121),
+                Do::Sync,
+            ]),
     ])
     .await;
 }

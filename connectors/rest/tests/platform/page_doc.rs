@@ -22,8 +22,15 @@ struct Tables<'a> {
 impl Tables<'_> {
     fn definition(&self, schema: &Value) -> Option<(String, Value)> {
         let direct = schema["$ref"].as_str();
-        let inner = schema["anyOf"].as_array().and_then(|any| any.iter().find_map(|s| s["$ref"].as_str()));
-        let name = direct.or(inner).or(schema["items"]["$ref"].as_str())?.rsplit('/').next()?.to_owned();
+        let inner = schema["anyOf"]
+            .as_array()
+            .and_then(|any| any.iter().find_map(|s| s["$ref"].as_str()));
+        let name = direct
+            .or(inner)
+            .or(schema["items"]["$ref"].as_str())?
+            .rsplit('/')
+            .next()?
+            .to_owned();
         let definition = self.defs[&name].clone();
         Some((name, definition))
     }
@@ -32,15 +39,25 @@ impl Tables<'_> {
         let Some(properties) = object["properties"].as_object() else {
             return;
         };
-        let required: Vec<&str> =
-            object["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let required: Vec<&str> = object["required"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         let text = one_line(object["description"].as_str().unwrap_or_default());
-        writeln!(self.out, "### {path}\n\n{text}\n\n| key | meaning | default |\n|---|---|---|").unwrap();
+        writeln!(
+            self.out,
+            "### {path}\n\n{text}\n\n| key | meaning | default |\n|---|---|---|"
+        )
+        .unwrap();
         let mut inner = Vec::new();
         for (name, schema) in properties {
             let definition = self.definition(schema);
             let own = schema["description"].as_str();
-            let meaning = own.or(definition.as_ref().and_then(|d| d.1["description"].as_str())).unwrap_or_default();
+            let meaning = own
+                .or(definition.as_ref().and_then(|d| d.1["description"].as_str()))
+                .unwrap_or_default();
             let default = match (&schema["default"], required.contains(&name.as_str())) {
                 (_, true) => "must be given".to_owned(),
                 (Value::Null | Value::Object(_), false) => String::new(),
@@ -48,8 +65,17 @@ impl Tables<'_> {
                 (value, false) => format!("`{value}`"),
             };
             let choices = definition.as_ref().map(|d| choices(&d.1)).unwrap_or_default();
-            let choices = if choices.is_empty() { choices } else { format!(" One of {choices}.") };
-            writeln!(self.out, "| `{name}` | {}{choices} | {default} |", one_line(meaning)).unwrap();
+            let choices = if choices.is_empty() {
+                choices
+            } else {
+                format!(" One of {choices}.")
+            };
+            writeln!(
+                self.out,
+                "| `{name}` | {}{choices} | {default} |",
+                one_line(meaning)
+            )
+            .unwrap();
             inner.extend(definition.map(|d| (format!("{path}.{name}"), d)));
         }
         self.out.push('\n');
@@ -78,6 +104,13 @@ impl Tables<'_> {
                     }
                     self.object(&path, &object);
                 }
+                None if kind["properties"].as_object().is_some_and(|p| p.len() > 1) => {
+                    let mut object = kind.clone();
+                    if let Some(properties) = object["properties"].as_object_mut() {
+                        properties.remove("kind");
+                    }
+                    self.object(&path, &object);
+                }
                 None => {
                     let about = one_line(about.unwrap_or("Nothing else is given."));
                     writeln!(self.out, "### {path}\n\n{about}\n").unwrap();
@@ -93,16 +126,29 @@ fn choices(definition: &Value) -> String {
     let described = definition["oneOf"].as_array().into_iter().flatten();
     let described = described.flat_map(|kind| {
         let tagged = kind["properties"]["kind"]["const"].as_str().into_iter();
-        let several = kind["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        tagged.chain(kind["const"].as_str()).chain(several).collect::<Vec<_>>()
+        let several = kind["enum"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
+        tagged
+            .chain(kind["const"].as_str())
+            .chain(several)
+            .collect::<Vec<_>>()
     });
-    let words: Vec<String> =
-        listed.filter_map(Value::as_str).chain(described).map(|word| format!("`{word}`")).collect();
+    let words: Vec<String> = listed
+        .filter_map(Value::as_str)
+        .chain(described)
+        .map(|word| format!("`{word}`"))
+        .collect();
     words.join(", ")
 }
 
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+    text.split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .replace('|', "\\|")
 }
 
 #[test]
@@ -123,7 +169,10 @@ fn the_page_has_every_option() {
         std::fs::write(&path, format!("{before}{BEGIN}{expected}{END}{after}")).unwrap();
         return;
     }
-    assert_eq!(found, expected, "the tables are not those of the schema; LIANJING_WRITE_DOCS=1 writes them");
+    assert_eq!(
+        found, expected,
+        "the tables are not those of the schema; LIANJING_WRITE_DOCS=1 writes them"
+    );
     // Each option has words that say what it is.
     for line in expected.lines().filter(|line| line.starts_with("| `")) {
         let cells: Vec<&str> = line.split(" | ").collect();
@@ -137,10 +186,19 @@ fn the_page_names_every_failure() {
     let errors = std::fs::read_to_string(path.join("src/error.rs")).unwrap();
     let page = std::fs::read_to_string(path.join("../../docs/connectors/platform-rest.md")).unwrap();
     let mut count = 0;
-    for line in errors.lines().filter(|line| line.contains("RestError::") && line.contains("=> (")) {
+    for line in errors
+        .lines()
+        .filter(|line| line.contains("RestError::") && line.contains("=> ("))
+    {
         let reason = line.split('"').nth(1);
-        for reason in reason.into_iter().filter(|r| *r != "INTERNAL" && *r != "CANCELLED") {
-            assert!(page.contains(&format!("`{reason}`")), "{reason} is not in the page");
+        for reason in reason
+            .into_iter()
+            .filter(|r| *r != "INTERNAL" && *r != "CANCELLED")
+        {
+            assert!(
+                page.contains(&format!("`{reason}`")),
+                "{reason} is not in the page"
+            );
             count += 1;
         }
     }

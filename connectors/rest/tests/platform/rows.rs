@@ -145,8 +145,10 @@ async fn values_are_mapped_as_in_files() {
     );
     let host = read_body(config, &body).await;
     assert!(host.failure.is_none(), "{:?}", host.failure);
-    let orders: Vec<(&str, &str)> =
-        host.rows["platform_orders"].iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let orders: Vec<(&str, &str)> = host.rows["platform_orders"]
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str()))
+        .collect();
     assert_eq!(orders, [("A-1", "1234.57"), ("C-1", "1234.57")]);
     let hospitals: Vec<&str> = host.rows["hospitals"].values().map(String::as_str).collect();
     assert_eq!(hospitals, ["hospital_id=H0001,region_code=330000"]);
@@ -157,8 +159,18 @@ async fn values_are_mapped_as_in_files() {
         .collect();
     assert_eq!(rejected, [(2, Some("status"), "UNKNOWN_CODE", "9")]);
     assert!(String::from_utf8_lossy(&host.rejected[0].raw).contains("\"orderNo\":\"B\""));
-    let told: Vec<(&str, &str)> = host.notices.iter().map(|n| (n.code.as_str(), n.place.as_str())).collect();
-    assert_eq!(told, [("COLUMN_MISSING", "platform_orders: supplier_name (distributor.name)")]);
+    let told: Vec<(&str, &str)> = host
+        .notices
+        .iter()
+        .map(|n| (n.code.as_str(), n.place.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [(
+            "COLUMN_MISSING",
+            "platform_orders: supplier_name (distributor.name)"
+        )]
+    );
 }
 
 #[tokio::test]
@@ -179,10 +191,16 @@ async fn a_record_with_lines_is_as_many_rows() {
         {"no":"B","hospital":"H1","items":[]}]},
         {"orders":[{"no":"C","hospital":"H1","items":null},{"no":"D","hospital":"H1"}]}]}}"#;
     let host = read_body(config, body).await;
-    let orders: Vec<(&str, &str)> =
-        host.rows["platform_orders"].iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let orders: Vec<(&str, &str)> = host.rows["platform_orders"]
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str()))
+        .collect();
     assert_eq!(orders, [("A-1", "1.10"), ("A-2", "2.20")]);
-    let rejected: Vec<_> = host.rejected.iter().map(|r| (r.position, r.reason.code())).collect();
+    let rejected: Vec<_> = host
+        .rejected
+        .iter()
+        .map(|r| (r.position, r.reason.code()))
+        .collect();
     assert_eq!(rejected, [(3, "MISSING_COLUMN")]);
     let told: Vec<_> = host.notices.iter().map(|n| (n.code.as_str(), n.count)).collect();
     assert_eq!(told, [("RECORD_WITHOUT_LINES", 2)]);
@@ -190,7 +208,13 @@ async fn a_record_with_lines_is_as_many_rows() {
 
 #[tokio::test]
 async fn keys_show_what_was_deleted() {
-    for list in [List::Pages, List::Windows, List::Cursor, List::Keyset, List::Token] {
+    for list in [
+        List::Pages,
+        List::Windows,
+        List::Cursor,
+        List::Keyset,
+        List::Token,
+    ] {
         let server = Server::start(World::new(25)).await;
         let dir = tempfile::tempdir().unwrap();
         let clock = Hand::new();

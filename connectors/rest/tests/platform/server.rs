@@ -131,7 +131,11 @@ impl State {
 
     /// Changes the platform before it answers the list request with this number.
     pub fn change(&mut self, request: usize, change: impl FnOnce(&mut World) + Send + 'static) {
-        self.script.changes.entry(request).or_default().push(Box::new(change));
+        self.script
+            .changes
+            .entry(request)
+            .or_default()
+            .push(Box::new(change));
     }
 
     /// What the answer is, and how it is given.
@@ -140,7 +144,8 @@ impl State {
             self.tokens += 1;
             self.token_uses = 0;
             let body = format!(r#"{{"access_token":"T{}","expires_in":7200}}"#, self.tokens);
-            let refused = !asked.body.contains("client_secret=s3cr3t") && !asked.headers.contains_key("authorization");
+            let refused =
+                !asked.body.contains("client_secret=s3cr3t") && !asked.headers.contains_key("authorization");
             let answer = if refused {
                 Answer::Status(401, Vec::new(), r#"{"error":"invalid_client"}"#.to_owned())
             } else {
@@ -163,15 +168,25 @@ impl State {
         if self.tokens > 0 {
             let expected = format!("Bearer T{}", self.tokens);
             self.token_uses += 1;
-            if asked.headers.get("authorization") != Some(&expected) || self.token_uses > self.token_uses_max {
+            if asked.headers.get("authorization") != Some(&expected) || self.token_uses > self.token_uses_max
+            {
                 let expired = r#"{"code":401,"msg":"token expired"}"#.to_owned();
-                return (String::new(), Vec::new(), Answer::Status(401, Vec::new(), expired));
+                return (
+                    String::new(),
+                    Vec::new(),
+                    Answer::Status(401, Vec::new(), expired),
+                );
             }
         }
         let answer = self.script.answers.remove(&number).unwrap_or(Answer::Right);
         if !matches!(
             answer,
-            Answer::Right | Answer::ResetAfter(_) | Answer::EndAfter(_) | Answer::CutJson(_) | Answer::Drip | Answer::Gbk
+            Answer::Right
+                | Answer::ResetAfter(_)
+                | Answer::EndAfter(_)
+                | Answer::CutJson(_)
+                | Answer::Drip
+                | Answer::Gbk
         ) {
             return (String::new(), Vec::new(), answer);
         }
@@ -192,8 +207,10 @@ async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) -> std::io::Result<(
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
     while let Some(asked) = read_request(&mut stream).await? {
-        let (body, headers, answer) =
-            state.lock().unwrap_or_else(PoisonError::into_inner).respond(asked);
+        let (body, headers, answer) = state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .respond(asked);
         let out = stream.get_mut();
         let ok = |body: &[u8]| head(200, &headers, body.len());
         let bytes = body.as_bytes();
@@ -234,7 +251,10 @@ async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) -> std::io::Result<(
             Answer::Close => return Ok(()),
             Answer::Gbk => {
                 let encoded = encoding_rs::GB18030.encode(&body).0;
-                let kind = ("Content-Type".to_owned(), "application/json; charset=GBK".to_owned());
+                let kind = (
+                    "Content-Type".to_owned(),
+                    "application/json; charset=GBK".to_owned(),
+                );
                 write(out, &head(200, &[kind], encoded.len()), &encoded).await?;
             }
         }
@@ -271,12 +291,18 @@ pub async fn read_request(stream: &mut (impl AsyncBufReadExt + Unpin)) -> std::i
         stream.read_line(&mut line).await?;
         match line.trim_end().split_once(':') {
             Some((name, value)) => {
-                asked.headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+                asked
+                    .headers
+                    .insert(name.to_ascii_lowercase(), value.trim().to_owned());
             }
             None => break,
         }
     }
-    let length = asked.headers.get("content-length").and_then(|l| l.parse().ok()).unwrap_or(0);
+    let length = asked
+        .headers
+        .get("content-length")
+        .and_then(|l| l.parse().ok())
+        .unwrap_or(0);
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await?;
     asked.body = String::from_utf8_lossy(&body).into_owned();
@@ -284,14 +310,25 @@ pub async fn read_request(stream: &mut (impl AsyncBufReadExt + Unpin)) -> std::i
     asked.path = url.path().to_owned();
     asked.query = url.query().unwrap_or_default().to_owned();
     asked.params = url.query_pairs().into_owned().collect();
-    if asked.headers.get("content-type").is_some_and(|t| t.contains("form")) {
-        asked.params.extend(url::form_urlencoded::parse(&body).into_owned());
+    if asked
+        .headers
+        .get("content-type")
+        .is_some_and(|t| t.contains("form"))
+    {
+        asked
+            .params
+            .extend(url::form_urlencoded::parse(&body).into_owned());
     } else if let Ok(serde_json::Value::Object(members)) = serde_json::from_slice(&body) {
         let text = |value: serde_json::Value| match value {
             serde_json::Value::String(text) => text,
             other => other.to_string(),
         };
-        asked.params.extend(members.into_iter().filter(|(_, v)| !v.is_null()).map(|(n, v)| (n, text(v))));
+        asked.params.extend(
+            members
+                .into_iter()
+                .filter(|(_, v)| !v.is_null())
+                .map(|(n, v)| (n, text(v))),
+        );
     }
     Ok(Some(asked))
 }

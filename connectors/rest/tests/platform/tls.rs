@@ -28,7 +28,10 @@ fn certificates(dir: &Path) {
     for (name, host) in [("server", "127.0.0.1"), ("client", "hospital")] {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec![host.to_owned()]).unwrap();
-        write(&format!("{name}.pem"), params.signed_by(&key, &authority).unwrap().pem());
+        write(
+            &format!("{name}.pem"),
+            params.signed_by(&key, &authority).unwrap().pem(),
+        );
         write(&format!("{name}.key"), key.serialize_pem());
     }
 }
@@ -39,12 +42,17 @@ async fn serve(dir: &Path) -> String {
     let read = |name: &str| CertificateDer::from_pem_file(dir.join(name)).unwrap();
     let mut roots = RootCertStore::empty();
     roots.add(read("ca.pem")).unwrap();
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build().unwrap();
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .build()
+        .unwrap();
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_client_cert_verifier(verifier)
-        .with_single_cert(vec![read("server.pem")], PrivateKeyDer::from_pem_file(dir.join("server.key")).unwrap())
+        .with_single_cert(
+            vec![read("server.pem")],
+            PrivateKeyDer::from_pem_file(dir.join("server.key")).unwrap(),
+        )
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -87,7 +95,10 @@ async fn a_private_authority_and_a_client_certificate() {
         ("ca = 'ca.pem'\n".to_owned(), Some("TLS_INVALID")),
         (format!("ca = 'none.pem'\n{own}"), Some("TLS_INVALID")),
         (format!("ca = 'client.key'\n{own}"), Some("TLS_INVALID")),
-        ("ca = 'ca.pem'\nclient_cert = 'client.pem'\nclient_key = 'server.pem'\n".to_owned(), Some("TLS_INVALID")),
+        (
+            "ca = 'ca.pem'\nclient_cert = 'client.pem'\nclient_key = 'server.pem'\n".to_owned(),
+            Some("TLS_INVALID"),
+        ),
     ] {
         let text = format!(
             "base_url = '{url}'\n[limits]\nretry_first = '1ms'\n[tls]\n{tls}[[stream]]\ndataset = 'platform_orders'\n\
@@ -97,11 +108,21 @@ async fn a_private_authority_and_a_client_certificate() {
         );
         let clock = Hand::new();
         let connector = connector(&text, dir.path(), &clock).unwrap();
-        assert_eq!(connector.check().await.err().map(|f| f.reason), failure, "{tls}");
+        let checked = connector.check().await.err();
+        assert_eq!(checked.as_ref().map(|f| f.reason), failure, "{tls}: {checked:?}");
         let mut host = Host::new(connector, clock);
         host.sync(None).await;
-        assert_eq!(host.failure.as_ref().map(|f| f.reason), failure, "{tls}: {:?}", host.failure);
-        let expected = if failure.is_none() { World::new(3).truth() } else { Default::default() };
+        assert_eq!(
+            host.failure.as_ref().map(|f| f.reason),
+            failure,
+            "{tls}: {:?}",
+            host.failure
+        );
+        let expected = if failure.is_none() {
+            World::new(3).truth()
+        } else {
+            Default::default()
+        };
         assert_eq!(host.orders(), expected, "{tls}");
     }
 }

@@ -77,7 +77,11 @@ impl World {
             lists: 0,
         };
         for n in 1..=count {
-            world.put(&format!("PT{n:04}"), 100 + n as i64, START_MS + n as i64 * MINUTE_MS);
+            world.put(
+                &format!("PT{n:04}"),
+                100 + n as i64,
+                START_MS + n as i64 * MINUTE_MS,
+            );
         }
         world
     }
@@ -103,7 +107,10 @@ impl World {
     /// Number -> amount in yuan, as the lake would hold it.
     pub fn truth(&self) -> BTreeMap<String, String> {
         let yuan = |fen: i64| format!("{}.{:02}", fen / 100, fen % 100);
-        self.orders.iter().map(|o| (o.no.clone(), yuan(o.amount_fen))).collect()
+        self.orders
+            .iter()
+            .map(|o| (o.no.clone(), yuan(o.amount_fen)))
+            .collect()
     }
 
     fn record(&self, order: &Order) -> Value {
@@ -145,11 +152,15 @@ impl World {
             orders.retain(|o| {
                 from.is_none_or(|from| o.updated_ms >= from)
                     && to.is_none_or(|to| o.updated_ms <= to)
-                    && since.is_none_or(|since| o.updated_ms > since || (o.updated_ms == since && !self.is_exclusive))
+                    && since.is_none_or(|since| {
+                        o.updated_ms > since || (o.updated_ms == since && !self.is_exclusive)
+                    })
             });
         }
         let total = orders.len();
-        let size = number("size").map_or(usize::MAX, |n| n as usize).min(self.page_max.unwrap_or(usize::MAX));
+        let size = number("size")
+            .map_or(usize::MAX, |n| n as usize)
+            .min(self.page_max.unwrap_or(usize::MAX));
         let pages = total.div_ceil(size.min(total).max(1));
         let mut page = number("page").map_or(1, |p| p.max(1) as usize);
         if self.ignores_page {
@@ -158,7 +169,8 @@ impl World {
         if self.clamps_page {
             page = page.min(pages.max(1));
         }
-        let mut start = number("offset").map_or((page - 1).saturating_mul(size.min(total.max(1))), |o| o as usize);
+        let mut start =
+            number("offset").map_or((page - 1).saturating_mul(size.min(total.max(1))), |o| o as usize);
         if let Some(token) = params.get("token").filter(|t| !t.is_empty()) {
             start = orders.iter().take_while(|o| o.no <= *token).count();
         }
@@ -179,7 +191,10 @@ impl World {
     pub fn feed(&mut self, params: &BTreeMap<String, String>) -> Listed {
         self.lists += 1;
         let after: usize = params.get("token").and_then(|t| t.parse().ok()).unwrap_or(0);
-        let size = params.get("size").and_then(|s| s.parse().ok()).unwrap_or(usize::MAX);
+        let size = params
+            .get("size")
+            .and_then(|s| s.parse().ok())
+            .unwrap_or(usize::MAX);
         let shown: Vec<&Order> = self.changes.iter().skip(after).take(size).collect();
         let end = after + shown.len();
         Listed {
