@@ -74,6 +74,23 @@ impl JsonFields {
             .or_else(|| self.folded.get(&fold(path)).copied())
     }
 
+    /// The cell that the path is read into, if any.
+    pub fn cell(&self, path: &str) -> Option<usize> {
+        match self.find(path) {
+            Some(Use::Cell(index)) => Some(index),
+            Some(Use::Ignored) | None => None,
+        }
+    }
+
+    /// The cell that the path is read into; a new one where it is read into none.
+    pub fn watch(&mut self, path: &str) -> usize {
+        self.cell(path).unwrap_or_else(|| {
+            let index = self.width;
+            self.exact(path, Use::Cell(index));
+            index
+        })
+    }
+
     /// Reads one object. Members that are for nothing are added to `unknown`.
     pub fn record<'a>(
         &self,
@@ -87,6 +104,19 @@ impl JsonFields {
         };
         self.place(members, "", &mut record, unknown)?;
         Ok(record)
+    }
+
+    /// An object that is null has all its members, and they are null. False when none of them is read.
+    fn nulls_below<'a>(&self, path: &str, null: &'a RawValue, record: &mut JsonRecord<'a>) -> bool {
+        let below = |p: &str| p.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        let mut found = false;
+        for (_, what) in self.exact.iter().filter(|(p, _)| below(p)) {
+            found = true;
+            if let Use::Cell(index) = what {
+                record.cells[*index].get_or_insert(null.get());
+            }
+        }
+        found
     }
 
     fn place<'a>(
@@ -114,6 +144,7 @@ impl JsonFields {
                         serde_json::from_str(value.get()).map_err(|e| (Reason::BadJson, e.to_string()))?;
                     self.place(inner, &path, record, unknown)?;
                 }
+                None if value.get() == "null" && self.nulls_below(&path, value, record) => {}
                 None => unknown.add(&path),
             }
         }
@@ -125,6 +156,18 @@ impl JsonFields {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonRecord<'a> {
     cells: Vec<Option<&'a str>>,
+}
+
+impl JsonRecord<'_> {
+    /// Whether the object lacks the member; a member that is null is there.
+    pub fn lacks(&self, index: usize) -> bool {
+        self.raw(index).is_none()
+    }
+
+    /// The member as it is written.
+    pub fn raw(&self, index: usize) -> Option<&str> {
+        self.cells.get(index).copied().flatten()
+    }
 }
 
 impl Record for JsonRecord<'_> {
@@ -208,6 +251,25 @@ mod tests {
             cells(r#"{"id": true, "seller": {"uscc": [1]}}"#).unwrap()[..2],
             ["Bool(true)", r#"Broken(NotAScalar, "[1]")"#]
         );
+    }
+
+    #[test]
+    fn an_object_that_is_null_has_null_members() {
+        let mut unknown = UnknownPaths::default();
+        let fields = fields();
+        let record = fields
+            .record(r#"{"id": null, "seller": null}"#, &mut unknown)
+            .unwrap();
+        assert_eq!(
+            [record.lacks(0), record.lacks(1), record.lacks(2)],
+            [false, false, true]
+        );
+        assert_eq!(unknown, UnknownPaths::default());
+        let record = fields
+            .record(r#"{"seller": {}, "sell": null}"#, &mut unknown)
+            .unwrap();
+        assert!(record.lacks(1));
+        assert_eq!(unknown.iter().collect::<Vec<_>>(), [("sell", 1)]);
     }
 
     #[test]

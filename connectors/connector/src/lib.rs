@@ -7,6 +7,7 @@
 pub mod coerce;
 pub mod columns;
 pub mod json;
+pub mod mapping;
 pub mod message;
 pub mod plan;
 pub mod port;

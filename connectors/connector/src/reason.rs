@@ -35,6 +35,8 @@ pub enum Reason {
     RowTooLong,
     /// A pushed row has a field that the dataset does not have.
     UnknownField,
+    /// A record lacks a member that the mapping requires: the source has lost or renamed it.
+    MissingColumn,
     // === A whole file ===
     /// Bytes that are no text, in a text file.
     BinaryFile,
@@ -53,7 +55,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 26] = [
+    pub const ALL: [Reason; 27] = [
         Self::BadDecimal,
         Self::DecimalOutOfRange,
         Self::BadInt,
@@ -71,6 +73,7 @@ impl Reason {
         Self::BadJson,
         Self::RowTooLong,
         Self::UnknownField,
+        Self::MissingColumn,
         Self::BinaryFile,
         Self::EmptyFile,
         Self::DuplicateColumn,
@@ -102,6 +105,7 @@ impl Reason {
             Self::BadJson => "BAD_JSON",
             Self::RowTooLong => "ROW_TOO_LONG",
             Self::UnknownField => "UNKNOWN_FIELD",
+            Self::MissingColumn => "MISSING_COLUMN",
             Self::BinaryFile => "BINARY_FILE",
             Self::EmptyFile => "EMPTY_FILE",
             Self::DuplicateColumn => "DUPLICATE_COLUMN",
@@ -148,6 +152,10 @@ impl Reason {
             Self::UnknownField => (
                 "含有数据集没有的字段",
                 "has a field that the dataset does not have",
+            ),
+            Self::MissingColumn => (
+                "缺少映射所指的字段；来源可能已改名，若可省略请列入 optional",
+                "lacks a member that the mapping names; the source may have renamed it, or list it under optional",
             ),
             Self::BinaryFile => ("文本文件中是二进制内容", "is a text file with binary content"),
             Self::EmptyFile => ("文件为空", "is empty"),

@@ -18,7 +18,7 @@ use connector::{RawBatch, ReadRequest, Reason};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::error::FilesError;
-use crate::layout::TableKind;
+use crate::file_table::FileTable;
 use crate::sink::{Place, Sink};
 
 /// Rows that are decoded at a time.
@@ -26,7 +26,7 @@ const DECODE_ROWS: usize = 8192;
 
 /// Reads a kept Parquet file. Doubles are rounded half even to the column's scale, by their shortest text.
 pub fn read(
-    kind: &TableKind<'_>,
+    kind: &FileTable<'_>,
     raw: &RawBatch,
     place: &Place,
     request: &ReadRequest,

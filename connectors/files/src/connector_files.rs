@@ -6,15 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use connector::coerce::date::Zone;
-use connector::columns::ValueRules;
-use connector::plan::{Assembler, ColumnPlan, Plan, Source};
+use connector::plan::Assembler;
 use connector::{Connector, Discovered, Message, RawBatch, ReadRequest, Spec};
 use domain::ports::Result;
 use domain::{Bilingual, Dataset, Failure};
 use tokio::sync::mpsc;
 
 use crate::error::FilesError;
-use crate::layout::TableKind;
+use crate::file_table::FileTable;
 use crate::mapping::{Mapping, Meaning, TableEntry};
 use crate::sink::{Place, Sink};
 use crate::{columnar, json_files, names, sheet, tables};
@@ -297,23 +296,7 @@ impl Files {
         let raw = keep(request, &mapping.path, &name)?;
         for (position, row) in (1..).zip(&mapping.rows) {
             let place = place(&row.dataset, &raw, &name);
-            let columns = row
-                .dataset
-                .columns
-                .iter()
-                .map(|column| match row.values.get(&column.name) {
-                    Some(text) => ColumnPlan {
-                        source: Source::Constant(text.clone()),
-                        rules: ValueRules::default(),
-                    },
-                    None => ColumnPlan::absent(),
-                });
-            let plan = Plan {
-                dataset: row.dataset.clone(),
-                columns: columns.collect(),
-                zone: mapping.zone,
-            };
-            let mut assembler = Assembler::new(Arc::new(plan), raw.digest.clone());
+            let mut assembler = Assembler::new(Arc::new(row.plan(mapping.zone)), raw.digest.clone());
             let none: &[connector::coerce::Cell<'_>] = &[];
             match assembler.push(none, position) {
                 Ok(()) => {
@@ -389,7 +372,7 @@ impl Files {
         for reading in &readings {
             let place = place(&reading.dataset, &raw, &file.name);
             let entry = reading.entry.as_deref();
-            let kind = TableKind::new(reading.dataset.clone(), entry, self.zone(), stem(&file.name), "");
+            let kind = FileTable::new(reading.dataset.clone(), entry, self.zone(), stem(&file.name), "");
             match format {
                 Format::Text => tables::read(&kind, &raw, &place, request, sink)?,
                 Format::JsonLines => json_files::read_lines(&kind, &raw, &place, request, sink)?,

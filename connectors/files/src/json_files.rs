@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
-use connector::coerce::fold;
-use connector::json::{JsonFields, Members, UnknownPaths, Use};
+use connector::json::{JsonFields, Members, UnknownPaths};
+use connector::mapping::{Refusal, json_layout};
 use connector::plan::Assembler;
 use connector::{RawBatch, ReadRequest, Reason};
 use domain::Bilingual;
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::decode::{self, Detected, Encoding, Utf16Reader};
 use crate::error::FilesError;
-use crate::layout::{Layout, Refusal, TableKind, template_cells};
+use crate::file_table::FileTable;
 use crate::sink::{Place, Sink};
 
 /// Longest line of JSON Lines.
@@ -24,7 +24,7 @@ const PROGRESS_BYTES: u64 = 4 << 20;
 
 /// Reads a kept JSON Lines file.
 pub fn read_lines(
-    kind: &TableKind<'_>,
+    kind: &FileTable<'_>,
     raw: &RawBatch,
     place: &Place,
     request: &ReadRequest,
@@ -81,7 +81,7 @@ pub fn read_lines(
 
 /// Reads a kept JSON document: a list of objects, or an object with the list at the mapping's `records`.
 pub fn read_document(
-    kind: &TableKind<'_>,
+    kind: &FileTable<'_>,
     raw: &RawBatch,
     place: &Place,
     request: &ReadRequest,
@@ -187,12 +187,12 @@ struct Records<'a> {
 
 impl<'a> Records<'a> {
     fn new(
-        kind: &TableKind<'_>,
+        kind: &FileTable<'_>,
         place: &'a Place,
         request: &ReadRequest,
         sink: &'a Sink,
     ) -> Result<Self, Refusal> {
-        let (fields, layout) = fields(kind, &place.file)?;
+        let (fields, layout) = json_layout(kind, &place.file)?;
         let assembler = Assembler::new(layout.plan, place.batch.clone());
         Ok(Self {
             fields,
@@ -249,45 +249,4 @@ impl<'a> Records<'a> {
         }
         Ok(())
     }
-}
-
-/// Which members are read, and as what: those the mapping names, and for the other columns those called like
-/// them.
-fn fields(kind: &TableKind<'_>, place: &str) -> Result<(JsonFields, Layout), Refusal> {
-    let mut header: Vec<String> = Vec::new();
-    let mut fields = JsonFields::default();
-    let explicit = |column: &str| kind.entry.and_then(|e| e.columns.get(column));
-    for column in kind.dataset.columns.iter() {
-        let Some(entry) = explicit(&column.name) else {
-            continue;
-        };
-        let names = entry.from.iter().chain(entry.when.iter().map(|w| &w.0)).cloned();
-        for name in names.chain(entry.template.iter().flat_map(|t| template_cells(t))) {
-            if !header.iter().any(|h| fold(h) == fold(&name)) {
-                fields.exact(&name, Use::Cell(header.len()));
-                header.push(name);
-            }
-        }
-    }
-    for column in kind
-        .dataset
-        .columns
-        .iter()
-        .filter(|c| explicit(&c.name).is_none())
-    {
-        if header.iter().any(|h| fold(h) == fold(&column.name)) {
-            continue;
-        }
-        for name in std::iter::once(&column.name).chain(&column.labels) {
-            fields.folded(name, Use::Cell(header.len()));
-        }
-        header.push(column.name.clone());
-    }
-    for name in kind.entry.iter().flat_map(|e| &e.ignore) {
-        fields.folded(name, Use::Ignored);
-    }
-    let cells: Vec<&str> = header.iter().map(String::as_str).collect();
-    let mut layout = kind.layout(&cells, place)?;
-    layout.notices.clear();
-    Ok((fields, layout))
 }

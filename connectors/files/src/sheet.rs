@@ -10,6 +10,7 @@ use calamine::{Data, DataRef, ExcelDateTime, Reader, Xls, XlsError, Xlsx, XlsxEr
 use connector::coerce::date::Zone;
 use connector::coerce::{Cell, fold, trim};
 use connector::columns::moment_text;
+use connector::mapping::{Layout, Refusal};
 use connector::plan::Assembler;
 use connector::{RawBatch, ReadRequest, Reason};
 use domain::Bilingual;
@@ -17,7 +18,7 @@ use domain::Dataset;
 
 use crate::connector_files::{Reading, SheetReading, place, stem};
 use crate::error::FilesError;
-use crate::layout::{HEADER_ROWS_MAX, Layout, Refusal, TableKind};
+use crate::file_table::{FileTable, HEADER_ROWS_MAX};
 use crate::names;
 use crate::sink::{Place, Sink};
 use crate::tables::row_notices;
@@ -281,7 +282,7 @@ impl Workbook<'_> {
     fn read_sheet(&self, book: &mut Opened, sheet: &str, reading: &Reading) -> Result<(), FilesError> {
         let place = place(&reading.dataset, self.raw, &format!("{}#{sheet}", self.name));
         let entry = reading.entry.as_deref();
-        let kind = TableKind::new(reading.dataset.clone(), entry, self.zone, stem(self.name), sheet);
+        let kind = FileTable::new(reading.dataset.clone(), entry, self.zone, stem(self.name), sheet);
         let mut rows = SheetRows {
             kind: &kind,
             place: &place,
@@ -375,7 +376,7 @@ fn xls_rows(
 
 /// Rows of one sheet: first those among which the header is, then data.
 struct SheetRows<'a> {
-    kind: &'a TableKind<'a>,
+    kind: &'a FileTable<'a>,
     place: &'a Place,
     batch_rows: usize,
     sink: &'a Sink,

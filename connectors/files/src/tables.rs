@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use connector::coerce::{Cell, trim};
+use connector::mapping::{Layout, Refusal};
 use connector::plan::{Assembler, Record};
 use connector::{Message, RawBatch, ReadRequest, Reason};
 use domain::Bilingual;
@@ -12,7 +13,7 @@ use domain::ports::Notice;
 
 use crate::decode::{self, Detected, Encoding, Utf16Reader};
 use crate::error::FilesError;
-use crate::layout::{HEADER_ROWS_MAX, Layout, Refusal, TableKind};
+use crate::file_table::{FileTable, HEADER_ROWS_MAX};
 use crate::sink::{Place, Sink};
 use crate::split::{self, Block, Dialect, Splitter};
 
@@ -24,7 +25,7 @@ const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
 
 /// Reads a kept text file. What is wrong with the file as a whole is sent as one rejection.
 pub fn read(
-    kind: &TableKind<'_>,
+    kind: &FileTable<'_>,
     raw: &RawBatch,
     place: &Place,
     request: &ReadRequest,
@@ -101,7 +102,7 @@ fn binary_hint(path: &std::path::Path) -> String {
 
 /// The dialect, the header's line, the number of lines above it and what the columns mean.
 fn find_layout(
-    kind: &TableKind<'_>,
+    kind: &FileTable<'_>,
     head: &[u8],
     encoding: Encoding,
     place: &str,
@@ -171,7 +172,7 @@ fn find_layout(
 type Done = (u64, Result<Vec<Message>, FilesError>);
 
 struct TextReader<'a> {
-    kind: &'a TableKind<'a>,
+    kind: &'a FileTable<'a>,
     place: &'a Place,
     layout: &'a Layout,
     /// Of the bytes in the blocks.
@@ -313,7 +314,7 @@ impl TextReader<'_> {
     }
 
     fn is_not_data(&self, record: &TextRecord<'_>) -> bool {
-        if self.kind.entry.is_none_or(|e| e.not_data.is_empty()) {
+        if self.kind.entry.is_none_or(|e| e.fields.not_data.is_empty()) {
             return false;
         }
         let first = (0..record.cells.len()).find(|&n| !record.is_blank_cell(n));

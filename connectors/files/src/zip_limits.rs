@@ -5,8 +5,7 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use connector::Reason;
-
-use crate::layout::Refusal;
+use connector::mapping::Refusal;
 
 /// Parts that are held in memory whole (shared texts, styles), together.
 const HELD_BYTES_MAX: u64 = 256 << 20;

@@ -1,9 +1,10 @@
 //! The mapping file as it is written, before its names are looked up.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use connector::mapping::written::{RawColumn, RawRow};
 use serde::Deserialize;
-use serde::de::{self, MapAccess, Visitor};
+use serde::de::{self, Visitor};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,34 +41,6 @@ pub struct RawFile {
     pub columns: BTreeMap<String, RawColumn>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RawRow {
-    pub dataset: String,
-    pub values: BTreeMap<String, Scalar>,
-}
-
-pub enum RawColumn {
-    From(String),
-    Table(Box<RawColumnTable>),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RawColumnTable {
-    pub from: Option<String>,
-    #[serde(rename = "const")]
-    pub constant: Option<Scalar>,
-    pub template: Option<String>,
-    pub when: Option<BTreeMap<String, String>>,
-    pub scale: Option<String>,
-    pub format: Option<String>,
-    #[serde(default)]
-    pub nulls: Vec<String>,
-    #[serde(default)]
-    pub codes: HashMap<String, String>,
-}
-
 #[derive(Clone)]
 pub struct OneOrMore(pub Vec<String>);
 
@@ -76,11 +49,6 @@ pub enum HeaderRow {
     Auto,
     Row(u64),
 }
-
-/// A text, a whole number or a truth value, as text. Numbers with a fraction must be quoted, so that they
-/// are exact.
-#[derive(Clone)]
-pub struct Scalar(pub String);
 
 /// One visitor a type, for the shapes that TOML leaves open.
 macro_rules! visited {
@@ -100,20 +68,6 @@ macro_rules! visited {
         }
     };
 }
-
-visited!(
-    RawColumn,
-    "the name of a source column, or a table with from, const, template or when",
-    {
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-            Ok(RawColumn::From(text.to_owned()))
-        }
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-            let table = RawColumnTable::deserialize(de::value::MapAccessDeserializer::new(map))?;
-            Ok(RawColumn::Table(Box::new(table)))
-        }
-    }
-);
 
 visited!(OneOrMore, "a name or a list of names", {
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
@@ -143,19 +97,3 @@ visited!(HeaderRow, "\"auto\" or the number of the header's row, from 1", {
         }
     }
 });
-
-visited!(
-    Scalar,
-    "a text, a whole number or a truth value (write a number with a fraction as text)",
-    {
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-            Ok(Scalar(text.to_owned()))
-        }
-        fn visit_i64<E: de::Error>(self, value: i64) -> Result<Self::Value, E> {
-            Ok(Scalar(value.to_string()))
-        }
-        fn visit_bool<E: de::Error>(self, value: bool) -> Result<Self::Value, E> {
-            Ok(Scalar(value.to_string()))
-        }
-    }
-);

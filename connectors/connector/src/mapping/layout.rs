@@ -1,26 +1,23 @@
-//! What the columns of one table mean: its header is found, and each column is mapped, ignored or reported.
+//! What the columns of one table mean: each is mapped, ignored or reported.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use connector::Reason;
-use connector::coerce::date::Zone;
-use connector::coerce::{fold, trim};
-use connector::columns::ValueRules;
-use connector::plan::{ColumnPlan, Part, Plan, Source};
 use domain::ports::Notice;
 use domain::{Bilingual, Dataset};
 
-use crate::mapping::{ColumnEntry, TableEntry};
-use crate::names::Headers;
-
-/// Rows among which a header is looked for.
-pub const HEADER_ROWS_MAX: usize = 20;
+use super::headers::Headers;
+use super::{ColumnEntry, FieldMapping};
+use crate::coerce::date::Zone;
+use crate::coerce::{fold, trim};
+use crate::columns::ValueRules;
+use crate::plan::{ColumnPlan, Part, Plan, Source};
+use crate::reason::Reason;
 
 /// What is known of a table before its header is read.
 pub struct TableKind<'a> {
     pub dataset: Arc<Dataset>,
-    pub entry: Option<&'a TableEntry>,
+    pub fields: Option<&'a FieldMapping>,
     pub zone: Zone,
     /// For templates: the file's name without its ending, and the sheet's name.
     pub stem: &'a str,
@@ -47,12 +44,13 @@ enum HeaderUse {
     Whole,
 }
 
+/// Why a table cannot be read at all.
 pub type Refusal = (Reason, String);
 
 impl<'a> TableKind<'a> {
     pub fn new(
         dataset: Arc<Dataset>,
-        entry: Option<&'a TableEntry>,
+        fields: Option<&'a FieldMapping>,
         zone: Zone,
         stem: &'a str,
         sheet: &'a str,
@@ -60,7 +58,7 @@ impl<'a> TableKind<'a> {
         let headers = Headers::of(&dataset);
         Self {
             dataset,
-            entry,
+            fields,
             zone,
             stem,
             sheet,
@@ -85,7 +83,7 @@ impl<'a> TableKind<'a> {
 
     /// Whether a row whose first filled cell is `text` is no data, e.g. a total.
     pub fn is_not_data(&self, text: &str) -> bool {
-        let Some(entry) = self.entry.filter(|e| !e.not_data.is_empty()) else {
+        let Some(fields) = self.fields.filter(|f| !f.not_data.is_empty()) else {
             return false;
         };
         let text = trim(text);
@@ -93,19 +91,19 @@ impl<'a> TableKind<'a> {
             return false;
         }
         let text = fold(text);
-        entry
+        fields
             .not_data
             .iter()
             .any(|word| *word == text || text.strip_suffix(':') == Some(word))
     }
 
     fn is_ignored(&self, folded: &str) -> bool {
-        self.entry.is_some_and(|e| e.ignore.iter().any(|i| i == folded))
+        self.fields.is_some_and(|e| e.ignore.iter().any(|i| i == folded))
     }
 
     /// Source columns that the mapping names.
     fn wanted(&self) -> impl Iterator<Item = String> {
-        let columns = self.entry.into_iter().flat_map(|e| e.columns.values());
+        let columns = self.fields.into_iter().flat_map(|e| e.columns.values());
         columns.flat_map(|c| {
             let template = c.template.iter().flat_map(|t| template_cells(t));
             c.from
@@ -130,14 +128,14 @@ impl<'a> TableKind<'a> {
         let mut explicit = vec![false; columns.len()];
 
         for (index, column) in self.dataset.columns.iter().enumerate() {
-            let Some(entry) = self.entry.and_then(|e| e.columns.get(&column.name)) else {
+            let Some(entry) = self.fields.and_then(|e| e.columns.get(&column.name)) else {
                 continue;
             };
             explicit[index] = true;
             let source = self.source(entry, &folded, &mut uses)?;
             columns[index] = ColumnPlan {
                 source,
-                rules: rules(self.entry, entry),
+                rules: rules(self.fields, entry),
             };
             if columns[index].source == Source::Absent {
                 notices.push(Notice {
@@ -179,7 +177,7 @@ impl<'a> TableKind<'a> {
             }
             let mut plan = ColumnPlan::cell(position);
             plan.rules = rules(
-                self.entry,
+                self.fields,
                 &ColumnEntry {
                     factor,
                     ..ColumnEntry::default()
@@ -207,7 +205,7 @@ impl<'a> TableKind<'a> {
 
     /// What a missing column could have been called.
     pub fn looked_for(&self, column: &str) -> String {
-        let explicit = self.entry.and_then(|e| e.columns.get(column));
+        let explicit = self.fields.and_then(|e| e.columns.get(column));
         let names: Vec<String> = match (explicit, self.dataset.column(column)) {
             (Some(entry), _) => entry
                 .from
@@ -284,7 +282,7 @@ impl<'a> TableKind<'a> {
 }
 
 /// The rules for a column's values, with the nulls of its file.
-pub fn rules(table: Option<&TableEntry>, column: &ColumnEntry) -> ValueRules {
+pub fn rules(table: Option<&FieldMapping>, column: &ColumnEntry) -> ValueRules {
     let file_nulls = table.into_iter().flat_map(|t| &t.nulls);
     ValueRules {
         factor: column.factor,

@@ -1,0 +1,215 @@
+//! What stops a sync of a platform, and what each failure asks its reader to do.
+
+use std::time::Duration;
+
+use domain::{Failure, FailureKind};
+
+#[derive(Debug, thiserror::Error)]
+pub enum RestError {
+    #[error("the configuration is wrong: {message}")]
+    Config { message: String },
+    #[error("{place}, named as a secret, {what}")]
+    Secret { place: String, what: &'static str },
+    #[error("{path}, named under tls, {what}")]
+    Tls { path: String, what: String },
+    #[error("the HTTP client could not be made")]
+    Client(#[source] reqwest::Error),
+
+    // === What the platform refuses ===
+    #[error(
+        "{request}: the platform does not accept the credentials ({said}); check auth and the machine's clock"
+    )]
+    Unauthorized { request: String, said: String },
+    #[error("{request}: the platform forbids it ({said}); ask its operator for the right to this interface")]
+    Forbidden { request: String, said: String },
+    #[error(
+        "{request}: there is no such interface any more (HTTP 404); check the path, or ask the operator where it went"
+    )]
+    Lost { request: String },
+    #[error(
+        "{request}: the platform no longer holds what follows the last position ({said}); reset the stream to read it from the start"
+    )]
+    PositionGone { request: String, said: String },
+    #[error("{request}: the platform refuses the request ({said}); check path, query and body")]
+    Refused { request: String, said: String },
+    #[error(
+        "{request}: the platform answers with its code {code} ({said}); see its documentation, and list the code under envelope if it is success or may pass"
+    )]
+    Platform {
+        request: String,
+        code: String,
+        said: String,
+    },
+    #[error("{request}: the answer points to {target}, another host; credentials are not sent there")]
+    OtherHost { request: String, target: String },
+
+    // === What may pass ===
+    #[error("{request}: too many requests, {tries} tries; lower limits.requests_per_minute")]
+    RateLimited {
+        request: String,
+        tries: u32,
+        retry_after: Option<Duration>,
+    },
+    #[error("{request}: the platform is out of order ({said}), {tries} tries")]
+    Unavailable {
+        request: String,
+        said: String,
+        tries: u32,
+    },
+    #[error("{request}: no connection, or it broke ({said}), {tries} tries")]
+    Network {
+        request: String,
+        said: String,
+        tries: u32,
+    },
+    #[error("{request}: no whole answer in time ({said}), {tries} tries")]
+    Timeout {
+        request: String,
+        said: String,
+        tries: u32,
+    },
+    #[error("{request}: the answer is no whole JSON document ({said}), {tries} tries")]
+    Unreadable {
+        request: String,
+        said: String,
+        tries: u32,
+    },
+
+    // === What the answers do not hold together ===
+    #[error(
+        "{request}: the answer has more than {bytes_max} bytes; ask for smaller pages, or raise limits.body_bytes_max"
+    )]
+    TooLarge { request: String, bytes_max: u64 },
+    #[error("{request}: {what}; check response.{selector}, or ask the operator what has changed")]
+    Shape {
+        request: String,
+        selector: &'static str,
+        what: String,
+    },
+    #[error(
+        "stream {stream}: the list moved during each of {passes} passes, the last two differ in {differing} records; read it at a quieter time, or in windows"
+    )]
+    Unstable {
+        stream: String,
+        passes: u32,
+        differing: usize,
+    },
+    #[error(
+        "stream {stream}: the platform announces {announced} records and gives {received}; if its number is an estimate, say response.total_is = \"estimate\""
+    )]
+    TotalMismatch {
+        stream: String,
+        announced: u64,
+        received: u64,
+    },
+    #[error(
+        "{request}: the same page came twice, so the platform does not turn pages as configured; name response.total or pagination.pages, or check the page parameter"
+    )]
+    PageRepeated { request: String },
+    #[error("stream {stream}: more than {pages_max} pages; read it in windows, or raise limits.pages_max")]
+    TooManyPages { stream: String, pages_max: u64 },
+    #[error("stream {stream}: the list is not in ascending order of {field}, which keyset pagination needs")]
+    Unsorted { stream: String, field: String },
+    #[error(
+        "stream {stream}: more than {size} records have the {field} {value}, so the next page cannot be asked for; raise pagination.size"
+    )]
+    CursorStuck {
+        stream: String,
+        field: String,
+        value: String,
+        size: u64,
+    },
+    #[error(
+        "stream {stream}: its position {position} does not fit the configuration ({what}); reset the stream after changing how it is read"
+    )]
+    BadPosition {
+        stream: String,
+        position: String,
+        what: String,
+    },
+    #[error("stream {stream}: {rows} records have no readable key, so the list of keys has holes")]
+    KeysIncomplete { stream: String, rows: u64 },
+    #[error("stream {stream}: a feed of changes is no list of keys; give the stream a `keys` table")]
+    KeysUnknown { stream: String },
+
+    // === Ourselves ===
+    #[error("the raw copy of {name} could not be kept: {source}")]
+    Keep {
+        name: String,
+        #[source]
+        source: Failure,
+    },
+    #[error("the raw copy of {name} could not be read again")]
+    ReadAgain {
+        name: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the rows of {name} could not be put together")]
+    Assemble {
+        name: String,
+        #[source]
+        source: arrow::error::ArrowError,
+    },
+    #[error("reading stopped unexpectedly")]
+    Stopped,
+    #[error("the sync was cancelled")]
+    Cancelled,
+}
+
+impl RestError {
+    pub fn config(message: impl Into<String>) -> Self {
+        Self::Config {
+            message: message.into(),
+        }
+    }
+}
+
+impl From<RestError> for Failure {
+    fn from(error: RestError) -> Self {
+        use FailureKind::{
+            Cancelled, DeadlineExceeded, Exhausted, Internal, Invalid, NotFound, Precondition, Unavailable,
+        };
+        let (kind, reason) = match &error {
+            RestError::Config { .. } => (Invalid, "CONFIG_INVALID"),
+            RestError::Secret { .. } => (Invalid, "SECRET_UNREADABLE"),
+            RestError::Tls { .. } => (Invalid, "TLS_INVALID"),
+            RestError::Client(_) => (Invalid, "CLIENT_INVALID"),
+            RestError::Unauthorized { .. } => (Precondition, "UNAUTHORIZED"),
+            RestError::Forbidden { .. } => (Precondition, "FORBIDDEN"),
+            RestError::Lost { .. } => (NotFound, "STREAM_LOST"),
+            RestError::PositionGone { .. } => (Precondition, "POSITION_GONE"),
+            RestError::Refused { .. } => (Invalid, "REQUEST_REFUSED"),
+            RestError::Platform { .. } => (Precondition, "PLATFORM_REFUSED"),
+            RestError::OtherHost { .. } => (Precondition, "OTHER_HOST"),
+            RestError::RateLimited { .. } => (Exhausted, "RATE_LIMITED"),
+            RestError::Unavailable { .. } => (Unavailable, "SOURCE_UNAVAILABLE"),
+            RestError::Network { .. } => (Unavailable, "SOURCE_UNREACHABLE"),
+            RestError::Timeout { .. } => (DeadlineExceeded, "SOURCE_TIMEOUT"),
+            RestError::Unreadable { .. } => (Unavailable, "RESPONSE_UNREADABLE"),
+            RestError::TooLarge { .. } => (Precondition, "RESPONSE_TOO_LARGE"),
+            RestError::Shape { .. } => (Precondition, "RESPONSE_SHAPE"),
+            RestError::Unstable { .. } => (Unavailable, "PAGES_UNSTABLE"),
+            RestError::TotalMismatch { .. } => (Unavailable, "TOTAL_MISMATCH"),
+            RestError::PageRepeated { .. } => (Precondition, "PAGE_REPEATED"),
+            RestError::TooManyPages { .. } => (Precondition, "TOO_MANY_PAGES"),
+            RestError::Unsorted { .. } => (Precondition, "UNSORTED"),
+            RestError::CursorStuck { .. } => (Precondition, "CURSOR_STUCK"),
+            RestError::BadPosition { .. } => (Precondition, "POSITION_INVALID"),
+            RestError::KeysIncomplete { .. } => (Precondition, "KEYS_INCOMPLETE"),
+            RestError::KeysUnknown { .. } => (Invalid, "KEYS_UNSUPPORTED"),
+            RestError::Keep { source, .. } => (source.kind, source.reason),
+            RestError::ReadAgain { .. } => (Unavailable, "RAW_UNREADABLE"),
+            RestError::Assemble { .. } | RestError::Stopped => (Internal, "INTERNAL"),
+            RestError::Cancelled => (Cancelled, "CANCELLED"),
+        };
+        let failure = Failure::new(kind, reason, Failure::internal(&error).message);
+        match error {
+            RestError::RateLimited {
+                retry_after: Some(wait),
+                ..
+            } => failure.with("retry_after_s", wait.as_secs().to_string()),
+            _ => failure,
+        }
+    }
+}

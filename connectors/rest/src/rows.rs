@@ -1,0 +1,350 @@
+//! From the records of a page to rows: every record is a row, or is rejected with its text and a reason.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use connector::coerce::date::Zone;
+use connector::json::{JsonFields, Members, UnknownPaths};
+use connector::mapping::{FieldMapping, TableKind, json_layout, template_cells};
+use connector::message::RAW_BYTES_MAX;
+use connector::plan::{Assembler, ColumnPlan, Part, Plan, Source};
+use connector::{Message, RawBatch, Reason, Rejected};
+use domain::ports::Notice;
+use domain::{Bilingual, Dataset};
+use serde_json::value::RawValue;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::error::RestError;
+use crate::plan::{CursorValues, StreamPlan};
+use crate::select::{Found, scalar};
+
+/// Text held in one row batch, at most.
+const BATCH_TEXT_BYTES_MAX: usize = 64 << 20;
+
+/// How the records of one stream become rows.
+#[derive(Debug)]
+pub struct RowPlan {
+    fields: JsonFields,
+    plan: Arc<Plan>,
+    /// Cells of mapped members, with the column and the member's path.
+    required: Vec<(usize, Arc<str>, String)>,
+    optional: Vec<(usize, String)>,
+    key_cells: Vec<usize>,
+    /// The cell whose values move the stream on.
+    watched: Option<(usize, CursorValues)>,
+    lines: Option<String>,
+    zone: Zone,
+}
+
+/// What is told of a stream when it has been read, counted over all its pages.
+#[derive(Debug, Default)]
+pub struct Tally {
+    unknown: UnknownPaths,
+    notices: BTreeMap<(String, String), (Bilingual, u64)>,
+    /// By index into the plan's optional cells: in how many records the member was.
+    seen: Vec<u64>,
+    pub records: u64,
+    pub rejected: u64,
+}
+
+/// What a page holds, before its records become rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// One a record: a hash of its key.
+    pub keys: Vec<u128>,
+    /// One a record when a member is watched: its value, where it can be read.
+    pub watched: Vec<Option<i64>>,
+}
+
+impl RowPlan {
+    /// `watch` is the path of a member whose values are wanted, and what they are.
+    pub fn new(
+        stream: &StreamPlan,
+        fields: &FieldMapping,
+        lines: Option<String>,
+        zone: Zone,
+        keys_only: bool,
+        watch: Option<(&str, CursorValues)>,
+    ) -> Result<Self, RestError> {
+        let dataset = &stream.dataset;
+        let kind = TableKind::new(dataset.clone(), Some(fields), zone, &stream.name, "");
+        let (mut json, layout) = json_layout(&kind, &stream.name).map_err(|(reason, detail)| {
+            RestError::config(format!("stream {}: {reason} {detail}", stream.name))
+        })?;
+        let mut plan = (*layout.plan).clone();
+        if keys_only {
+            for (column, how) in dataset.columns.iter().zip(&mut plan.columns) {
+                if !dataset.key.contains(&column.name) {
+                    *how = ColumnPlan::absent();
+                }
+            }
+        }
+        let (mut required, mut optional) = (Vec::new(), Vec::new());
+        for (column, entry) in &fields.columns {
+            if keys_only && !dataset.key.contains(column) {
+                continue;
+            }
+            let members = entry
+                .from
+                .iter()
+                .cloned()
+                .chain(entry.when.iter().map(|w| w.0.clone()));
+            for path in members.chain(entry.template.iter().flat_map(|t| template_cells(t))) {
+                let Some(cell) = json.cell(&path) else {
+                    continue;
+                };
+                if stream.optional.contains(column) {
+                    optional.push((cell, format!("{column} ({path})")));
+                } else {
+                    required.push((cell, column.as_str().into(), path));
+                }
+            }
+        }
+        let key_cells = key_cells(dataset, &plan);
+        let watched = watch.map(|(path, values)| (json.watch(path), values));
+        Ok(Self {
+            fields: json,
+            plan: Arc::new(plan),
+            required,
+            optional,
+            key_cells,
+            watched,
+            lines,
+            zone,
+        })
+    }
+
+    /// Keys and watched values of records.
+    pub fn inspect(&self, records: &[&RawValue]) -> Inspection {
+        let mut inspection = Inspection::default();
+        let mut unknown = UnknownPaths::default();
+        for record in records {
+            let mut hash = Xxh3::new();
+            let parsed = self.fields.record(record.get(), &mut unknown);
+            match &parsed {
+                Ok(parsed)
+                    if self.lines.is_none()
+                        && self
+                            .key_cells
+                            .iter()
+                            .all(|c| parsed.raw(*c).is_some_and(|raw| raw != "null")) =>
+                {
+                    for cell in &self.key_cells {
+                        let raw = parsed.raw(*cell).unwrap_or_default();
+                        hash.update(&(raw.len() as u64).to_le_bytes());
+                        hash.update(raw.as_bytes());
+                    }
+                }
+                _ => hash.update(record.get().as_bytes()),
+            }
+            inspection.keys.push(hash.digest128());
+            if let Some((cell, values)) = &self.watched {
+                let raw = parsed.as_ref().ok().and_then(|p| p.raw(*cell)).map(scalar);
+                let value = match raw {
+                    Some(Found::Scalar(text)) => values.read(&text, self.zone),
+                    _ => None,
+                };
+                inspection.watched.push(value);
+            }
+        }
+        inspection
+    }
+
+    /// The page's rows and rejected records, in their order. `name` is how the page is called.
+    pub fn messages(
+        &self,
+        records: &[&RawValue],
+        raw: &RawBatch,
+        name: &Arc<str>,
+        batch_rows: usize,
+        tally: &mut Tally,
+    ) -> Result<Vec<Message>, RestError> {
+        let mut page = Page {
+            plan: self,
+            assembler: Assembler::new(self.plan.clone(), raw.digest.clone()),
+            raw,
+            name,
+            messages: Vec::new(),
+            position: 0,
+        };
+        tally.seen.resize(self.optional.len(), 0);
+        for record in records {
+            match &self.lines {
+                None => page.push(record.get(), tally),
+                Some(lines) => page.push_lines(record, lines, tally),
+            }
+            if page.assembler.rows() >= batch_rows || page.assembler.text_bytes() > BATCH_TEXT_BYTES_MAX {
+                page.flush()?;
+            }
+        }
+        page.flush()?;
+        let stream = name.split(' ').next().unwrap_or(name);
+        for notice in page.assembler.take_notices(stream) {
+            tally.add(&notice.code, &notice.place, notice.message, notice.count);
+        }
+        Ok(page.messages)
+    }
+}
+
+/// The cells that a dataset's key is made of.
+fn key_cells(dataset: &Dataset, plan: &Plan) -> Vec<usize> {
+    let mut cells = Vec::new();
+    for key in &dataset.key {
+        let Some(index) = dataset.column_index(key) else {
+            continue;
+        };
+        match &plan.columns[index].source {
+            Source::Cell(cell) | Source::Equals(cell, _) => cells.push(*cell),
+            Source::Template(parts) => cells.extend(parts.iter().filter_map(|part| match part {
+                Part::Cell(cell) => Some(*cell),
+                Part::Literal(_) => None,
+            })),
+            Source::Absent | Source::Constant(_) => {}
+        }
+    }
+    cells
+}
+
+/// One page on its way to messages.
+struct Page<'a> {
+    plan: &'a RowPlan,
+    assembler: Assembler,
+    raw: &'a RawBatch,
+    name: &'a Arc<str>,
+    messages: Vec<Message>,
+    position: u64,
+}
+
+impl Page<'_> {
+    fn push(&mut self, text: &str, tally: &mut Tally) {
+        self.position += 1;
+        tally.records += 1;
+        let bad = match self.plan.fields.record(text, &mut tally.unknown) {
+            Err((reason, detail)) => Some((None, reason, detail)),
+            Ok(record) => {
+                for (at, (cell, _)) in self.plan.optional.iter().enumerate() {
+                    tally.seen[at] += u64::from(!record.lacks(*cell));
+                }
+                match self.plan.required.iter().find(|(cell, _, _)| record.lacks(*cell)) {
+                    Some((_, column, path)) => {
+                        Some((Some(column.clone()), Reason::MissingColumn, path.clone()))
+                    }
+                    None => {
+                        let pushed = self.assembler.push(&record, self.position);
+                        pushed.err().map(|bad| (Some(bad.field), bad.reason, bad.detail))
+                    }
+                }
+            }
+        };
+        if let Some((field, reason, detail)) = bad {
+            self.reject(field, reason, detail, text, tally);
+        }
+    }
+
+    /// One row for each element of the record's list, with the record's other members beside it.
+    fn push_lines(&mut self, record: &RawValue, lines: &str, tally: &mut Tally) {
+        let members = serde_json::from_str::<Members<'_>>(record.get()).map(|m| m.0);
+        let list = match &members {
+            Ok(members) => members
+                .iter()
+                .find(|(name, _)| name == lines)
+                .map(|(_, list)| *list),
+            Err(_) => None,
+        };
+        let elements = list.and_then(|list| match list.get() {
+            "null" => Some(Vec::new()),
+            text => serde_json::from_str::<Vec<&RawValue>>(text).ok(),
+        });
+        let (Ok(members), Some(elements)) = (members, elements) else {
+            self.position += 1;
+            tally.records += 1;
+            let detail = format!("{lines} is no list");
+            return self.reject(None, Reason::MissingColumn, detail, record.get(), tally);
+        };
+        if elements.is_empty() {
+            let text = Bilingual::new("记录没有明细行", "records without a line, so without a row");
+            tally.add("RECORD_WITHOUT_LINES", lines, text, 1);
+        }
+        let quote = |name: &str| serde_json::Value::from(name).to_string();
+        let mut head = String::from("{");
+        for (name, value) in members.iter().filter(|(name, _)| name != lines) {
+            head.push_str(&format!("{}:{},", quote(name), value.get()));
+        }
+        for element in elements {
+            let text = format!("{head}{}:{}}}", quote(lines), element.get());
+            self.push(&text, tally);
+        }
+    }
+
+    fn reject(
+        &mut self,
+        field: Option<Arc<str>>,
+        reason: Reason,
+        detail: String,
+        text: &str,
+        tally: &mut Tally,
+    ) {
+        tally.rejected += 1;
+        self.messages.push(Message::Rejected(Rejected {
+            dataset: self.plan.plan.dataset.name.as_str().into(),
+            batch: self.raw.digest.clone(),
+            file: self.name.clone(),
+            position: self.position,
+            field,
+            reason,
+            detail,
+            raw: text.as_bytes()[..text.len().min(RAW_BYTES_MAX)].to_vec(),
+        }));
+    }
+
+    fn flush(&mut self) -> Result<(), RestError> {
+        let rows = self.assembler.take().map_err(|source| RestError::Assemble {
+            name: self.name.to_string(),
+            source,
+        })?;
+        self.messages.extend(rows.map(Message::Rows));
+        Ok(())
+    }
+}
+
+impl Tally {
+    /// Counts something worth telling.
+    pub fn add(&mut self, code: &str, place: &str, message: Bilingual, count: u64) {
+        let entry = self.notices.entry((code.to_owned(), place.to_owned()));
+        entry.or_insert((message, 0)).1 += count;
+    }
+
+    /// Everything worth telling of the stream; forgotten afterwards.
+    pub fn take_notices(&mut self, stream: &str, plan: &RowPlan) -> Vec<Notice> {
+        for (path, count) in self.unknown.iter() {
+            let text = Bilingual::new(
+                "该字段不属于数据集，未读取；请在映射文件中指定或列入 ignore",
+                "this member belongs to no field and was not read; map it or list it under ignore",
+            );
+            let entry = self
+                .notices
+                .entry(("COLUMN_IGNORED".to_owned(), format!("{stream}: {path}")));
+            entry.or_insert((text, 0)).1 += count;
+        }
+        if self.records > 0 {
+            let seen = std::mem::take(&mut self.seen);
+            for ((_, name), _) in plan.optional.iter().zip(&seen).filter(|(_, seen)| **seen == 0) {
+                let text = Bilingual::new(
+                    "本次所有记录都没有该字段，该列为空",
+                    "no record had this member, so the column stays empty",
+                );
+                self.add("COLUMN_MISSING", &format!("{stream}: {name}"), text, self.records);
+            }
+        }
+        let told = std::mem::take(self);
+        told.notices
+            .into_iter()
+            .map(|((code, place), (message, count))| Notice {
+                code,
+                place,
+                message,
+                count,
+            })
+            .collect()
+    }
+}
