@@ -35,6 +35,10 @@ pub enum Reason {
     RowTooLong,
     /// A pushed row has a field that the dataset does not have.
     UnknownField,
+    /// A second record with an id that was to be used once, and other content.
+    DuplicateId,
+    /// An amount in another currency than the one configured.
+    OtherCurrency,
     // === A whole file ===
     /// Bytes that are no text, in a text file.
     BinaryFile,
@@ -53,7 +57,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 26] = [
+    pub const ALL: [Reason; 28] = [
         Self::BadDecimal,
         Self::DecimalOutOfRange,
         Self::BadInt,
@@ -71,6 +75,8 @@ impl Reason {
         Self::BadJson,
         Self::RowTooLong,
         Self::UnknownField,
+        Self::DuplicateId,
+        Self::OtherCurrency,
         Self::BinaryFile,
         Self::EmptyFile,
         Self::DuplicateColumn,
@@ -102,6 +108,8 @@ impl Reason {
             Self::BadJson => "BAD_JSON",
             Self::RowTooLong => "ROW_TOO_LONG",
             Self::UnknownField => "UNKNOWN_FIELD",
+            Self::DuplicateId => "DUPLICATE_ID",
+            Self::OtherCurrency => "OTHER_CURRENCY",
             Self::BinaryFile => "BINARY_FILE",
             Self::EmptyFile => "EMPTY_FILE",
             Self::DuplicateColumn => "DUPLICATE_COLUMN",
@@ -148,6 +156,14 @@ impl Reason {
             Self::UnknownField => (
                 "含有数据集没有的字段",
                 "has a field that the dataset does not have",
+            ),
+            Self::DuplicateId => (
+                "编号与同一记录中的另一项重复而内容不同",
+                "has the id of another part of the same record, with other content",
+            ),
+            Self::OtherCurrency => (
+                "金额不是所配置的币种",
+                "has an amount in another currency than the one configured",
             ),
             Self::BinaryFile => ("文本文件中是二进制内容", "is a text file with binary content"),
             Self::EmptyFile => ("文件为空", "is empty"),
