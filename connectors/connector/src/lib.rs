@@ -6,6 +6,7 @@
 
 pub mod coerce;
 pub mod columns;
+pub mod decode;
 pub mod json;
 pub mod mapping;
 pub mod message;

@@ -37,6 +37,10 @@ pub enum Reason {
     UnknownField,
     /// A record lacks a member that the mapping requires: the source has lost or renamed it.
     MissingColumn,
+    /// A second record with an id that was to be used once, and other content.
+    DuplicateId,
+    /// An amount in another currency than the one configured.
+    OtherCurrency,
     // === A whole file ===
     /// Bytes that are no text, in a text file.
     BinaryFile,
@@ -55,7 +59,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 27] = [
+    pub const ALL: [Reason; 29] = [
         Self::BadDecimal,
         Self::DecimalOutOfRange,
         Self::BadInt,
@@ -74,6 +78,8 @@ impl Reason {
         Self::RowTooLong,
         Self::UnknownField,
         Self::MissingColumn,
+        Self::DuplicateId,
+        Self::OtherCurrency,
         Self::BinaryFile,
         Self::EmptyFile,
         Self::DuplicateColumn,
@@ -106,6 +112,8 @@ impl Reason {
             Self::RowTooLong => "ROW_TOO_LONG",
             Self::UnknownField => "UNKNOWN_FIELD",
             Self::MissingColumn => "MISSING_COLUMN",
+            Self::DuplicateId => "DUPLICATE_ID",
+            Self::OtherCurrency => "OTHER_CURRENCY",
             Self::BinaryFile => "BINARY_FILE",
             Self::EmptyFile => "EMPTY_FILE",
             Self::DuplicateColumn => "DUPLICATE_COLUMN",
@@ -156,6 +164,14 @@ impl Reason {
             Self::MissingColumn => (
                 "缺少映射所指的字段；来源可能已改名，若可省略请列入 optional",
                 "lacks a member that the mapping names; the source may have renamed it, or list it under optional",
+            ),
+            Self::DuplicateId => (
+                "编号与同一记录中的另一项重复而内容不同",
+                "has the id of another part of the same record, with other content",
+            ),
+            Self::OtherCurrency => (
+                "金额不是所配置的币种",
+                "has an amount in another currency than the one configured",
             ),
             Self::BinaryFile => ("文本文件中是二进制内容", "is a text file with binary content"),
             Self::EmptyFile => ("文件为空", "is empty"),

@@ -60,6 +60,19 @@ struct Found {
     /// Below the directory, with `/`.
     name: String,
     bytes: u64,
+    /// When it was kept before: its raw batch, which is what is read.
+    kept: Option<RawBatch>,
+}
+
+/// A file that is in the raw store already, wherever it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptFile {
+    /// Path with `/`, as the mapping knows it.
+    pub name: String,
+    pub raw: RawBatch,
+    /// Of all that is being read: bytes before this file, and altogether; for progress.
+    pub done_bytes: u64,
+    pub total_bytes: u64,
 }
 
 /// How a file or a sheet of it is to be read.
@@ -86,6 +99,60 @@ impl FilesConnector {
                 mapping,
             }),
         })
+    }
+
+    /// Reads one file as if it stood in the directory under its name.
+    ///
+    /// # Errors
+    /// As [`Connector::read`].
+    pub async fn read_kept(
+        &self,
+        file: KeptFile,
+        request: ReadRequest,
+        out: mpsc::Sender<Message>,
+    ) -> Result<()> {
+        let files = self.inner.clone();
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let _guard = CancelOnDrop(cancelled.clone());
+        blocking(move || {
+            let found = Found {
+                path: file.raw.path.clone(),
+                name: file.name,
+                bytes: file.raw.bytes,
+                kept: Some(file.raw),
+            };
+            let mut sink = Sink::new(out, cancelled, file.total_bytes).after(file.done_bytes);
+            sink.begin_file(found.bytes);
+            files.read_file(&found, &request, &sink)?;
+            sink.end_file(&found.name)
+        })
+        .await
+    }
+
+    /// Sends the rows that the mapping itself states.
+    ///
+    /// # Errors
+    /// As [`Connector::read`].
+    pub async fn read_constant_rows(&self, request: ReadRequest, out: mpsc::Sender<Message>) -> Result<()> {
+        let files = self.inner.clone();
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let _guard = CancelOnDrop(cancelled.clone());
+        blocking(move || files.constant_rows(&request, &Sink::new(out, cancelled, 0))).await
+    }
+
+    /// The dataset that a file of this name would be read as; none when neither its name nor the mapping says.
+    pub fn dataset_of(&self, name: &str) -> Option<String> {
+        Format::of(Path::new(name))?;
+        self.inner.readings(name).first().map(|r| r.dataset.name.clone())
+    }
+
+    /// What the mapping says of the source as a whole: its name, and the share of rejected rows it bears.
+    pub fn source(&self) -> (Option<String>, Option<u32>) {
+        let mapping = self.inner.mapping.as_ref();
+        (
+            mapping.and_then(|m| m.source.clone()),
+            mapping.and_then(|m| m.quarantine_limit_bp),
+        )
     }
 }
 
@@ -185,6 +252,7 @@ impl Files {
                     path: entry.into_path(),
                     name,
                     bytes,
+                    kept: None,
                 });
             }
         }
@@ -324,7 +392,7 @@ impl Files {
             let own = self.mapping.as_ref().and_then(|m| m.path.canonicalize().ok());
             own.is_some() && file.path.canonicalize().ok() == own
         };
-        let Some(format) = Format::of(&file.path) else {
+        let Some(format) = Format::of(Path::new(&file.name)) else {
             if is_mapping() || matches!(self.mapped(&file.name, None), SheetReading::Skip) {
                 return Ok(());
             }
@@ -345,7 +413,7 @@ impl Files {
             return match self.mapped(&file.name, None) {
                 SheetReading::Skip => Ok(()),
                 _ => {
-                    let raw = keep(request, &file.path, &file.name)?;
+                    let raw = file.keep(request)?;
                     let read = sheet::Workbook {
                         name: &file.name,
                         raw: &raw,
@@ -368,7 +436,7 @@ impl Files {
                 unknown()
             };
         }
-        let raw = keep(request, &file.path, &file.name)?;
+        let raw = file.keep(request)?;
         for reading in &readings {
             let place = place(&reading.dataset, &raw, &file.name);
             let entry = reading.entry.as_deref();
@@ -382,6 +450,16 @@ impl Files {
             }
         }
         Ok(())
+    }
+}
+
+impl Found {
+    /// Its raw batch, kept now unless it was before.
+    fn keep(&self, request: &ReadRequest) -> std::result::Result<RawBatch, FilesError> {
+        match &self.kept {
+            Some(raw) => Ok(raw.clone()),
+            None => keep(request, &self.path, &self.name),
+        }
     }
 }
 

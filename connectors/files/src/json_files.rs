@@ -10,10 +10,10 @@ use connector::{RawBatch, ReadRequest, Reason};
 use domain::Bilingual;
 use serde_json::value::RawValue;
 
-use crate::decode::{self, Detected, Encoding, Utf16Reader};
 use crate::error::FilesError;
 use crate::file_table::FileTable;
 use crate::sink::{Place, Sink};
+use connector::decode::{self, Detected, Encoding, Utf16Reader};
 
 /// Longest line of JSON Lines.
 const LINE_BYTES_MAX: u64 = 16 << 20;

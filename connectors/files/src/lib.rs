@@ -6,7 +6,6 @@
 
 mod columnar;
 mod connector_files;
-mod decode;
 mod error;
 mod file_table;
 mod json_files;
@@ -18,5 +17,5 @@ mod split;
 mod tables;
 mod zip_limits;
 
-pub use connector_files::FilesConnector;
+pub use connector_files::{FilesConnector, KeptFile};
 pub use error::FilesError;

@@ -241,20 +241,15 @@ impl Workbook<'_> {
                 }
             }
             [0xd0, 0xcf, 0x11, 0xe0, ..] => {
+                // Before the limit on its size: a workbook with a password is packed like an XLS, whatever it is.
+                if is_encrypted(open()?).map_err(|e| damaged(&e))? {
+                    return Err((Reason::PasswordProtected, String::new()));
+                }
                 if self.raw.bytes > XLS_BYTES_MAX {
                     return Err((
                         Reason::TooLarge,
                         format!("an XLS file may have {XLS_BYTES_MAX} bytes; save it as XLSX"),
                     ));
-                }
-                let mut bytes = Vec::new();
-                open()?.read_to_end(&mut bytes).map_err(|e| damaged(&e))?;
-                let package: Vec<u8> = "EncryptedPackage"
-                    .encode_utf16()
-                    .flat_map(u16::to_le_bytes)
-                    .collect();
-                if memchr::memmem::find(&bytes, &package).is_some() {
-                    return Err((Reason::PasswordProtected, String::new()));
                 }
                 match Xls::new(BufReader::new(open()?)) {
                     Ok(book) => Ok(Opened::Xls(Box::new(book))),
@@ -557,4 +552,23 @@ fn as_json(header: &[String], cells: &[SheetCell]) -> String {
             )
         });
     serde_json::Value::Object(members.collect()).to_string()
+}
+
+/// Whether a compound file (OLE) has a stream `EncryptedPackage`, which holds an XLSX with a password.
+fn is_encrypted(mut file: File) -> std::io::Result<bool> {
+    let name: Vec<u8> = "EncryptedPackage"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let mut window = Vec::new();
+    loop {
+        let kept = window.len().min(name.len());
+        window.drain(..window.len() - kept);
+        if file.by_ref().take(1 << 20).read_to_end(&mut window)? == 0 {
+            return Ok(false);
+        }
+        if memchr::memmem::find(&window, &name).is_some() {
+            return Ok(true);
+        }
+    }
 }

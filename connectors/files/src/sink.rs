@@ -32,6 +32,12 @@ impl Sink {
         }
     }
 
+    /// So many bytes were read before, by others.
+    pub fn after(mut self, done_bytes: u64) -> Self {
+        self.done_bytes = done_bytes;
+        self
+    }
+
     pub fn send(&self, message: Message) -> Result<(), FilesError> {
         if self.cancelled.load(Ordering::Relaxed) {
             return Err(FilesError::Cancelled);

@@ -11,11 +11,11 @@ use connector::{Message, RawBatch, ReadRequest, Reason};
 use domain::Bilingual;
 use domain::ports::Notice;
 
-use crate::decode::{self, Detected, Encoding, Utf16Reader};
 use crate::error::FilesError;
 use crate::file_table::{FileTable, HEADER_ROWS_MAX};
 use crate::sink::{Place, Sink};
 use crate::split::{self, Block, Dialect, Splitter};
+use connector::decode::{self, Detected, Encoding, Utf16Reader};
 
 /// How much text is split and made into rows at a time.
 const BLOCK_BYTES: usize = 4 << 20;

@@ -156,7 +156,7 @@ fn table(dataset: &str, raw: &RawFile, nulls: &[String]) -> Result<TableEntry, S
         }
     };
     if let Some(name) = &raw.encoding
-        && crate::decode::Encoding::by_name(name).is_none()
+        && connector::decode::Encoding::by_name(name).is_none()
     {
         return Err(format!(
             "encoding {name:?} is none of \"utf-8\", \"gb18030\", \"utf-16le\", \"utf-16be\""

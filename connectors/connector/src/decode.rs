@@ -1,4 +1,4 @@
-//! Text encodings: which one a file is in, and its bytes as text.
+//! Text encodings: which one a file is in, and its bytes as text. For every connector that reads files.
 
 use std::io::Read;
 
@@ -9,6 +9,8 @@ pub enum Encoding {
     Gb18030,
     Utf16Le,
     Utf16Be,
+    /// Windows-1252, which is what "Latin-1" files are in. Never detected here: any bytes are text in it.
+    Latin1,
 }
 
 /// What the start of a file, and as much of the rest as is needed, says about its text.
@@ -26,6 +28,7 @@ impl Encoding {
             "gb18030" | "gbk" | "gb2312" => Self::Gb18030,
             "utf-16le" => Self::Utf16Le,
             "utf-16be" => Self::Utf16Be,
+            "latin1" | "latin-1" | "iso-8859-1" | "windows-1252" => Self::Latin1,
             _ => return None,
         })
     }
@@ -33,7 +36,7 @@ impl Encoding {
     /// Whether `,`, `"` and line ends are single bytes that occur nowhere else. (A trail byte of GB18030 is
     /// 0x30-0x39, 0x40-0x7E or 0x80-0xFE.)
     pub fn is_ascii_compatible(self) -> bool {
-        matches!(self, Self::Utf8 | Self::Gb18030)
+        matches!(self, Self::Utf8 | Self::Gb18030 | Self::Latin1)
     }
 
     /// Appends the bytes as text. False, with the readable part appended, when they are not of this encoding.
@@ -75,6 +78,7 @@ impl Encoding {
             Self::Gb18030 => encoding_rs::GB18030,
             Self::Utf16Le => encoding_rs::UTF_16LE,
             Self::Utf16Be => encoding_rs::UTF_16BE,
+            Self::Latin1 => encoding_rs::WINDOWS_1252,
         }
     }
 }
@@ -204,7 +208,9 @@ pub fn encode(text: &str, encoding: Encoding) -> Vec<u8> {
     match encoding {
         Encoding::Utf16Le => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
         Encoding::Utf16Be => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
-        Encoding::Utf8 | Encoding::Gb18030 => encoding.library().encode(text).0.into_owned(),
+        Encoding::Utf8 | Encoding::Gb18030 | Encoding::Latin1 => {
+            encoding.library().encode(text).0.into_owned()
+        }
     }
 }
 

@@ -1,0 +1,149 @@
+//! The configuration of a watched source: one TOML table, strict about what it does not know.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::error::WatchError;
+
+/// A watched source.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(tag = "kind")]
+pub enum WatchConfig {
+    #[serde(rename = "drop-folder")]
+    Folder(FolderConfig),
+    #[serde(rename = "s3")]
+    Bucket(BucketConfig),
+}
+
+/// A folder into which files are dropped.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FolderConfig {
+    /// Relative to the configuration file; read with its subfolders.
+    pub path: PathBuf,
+    /// The mapping file of the `files` connector; relative to the configuration file.
+    pub mapping: Option<PathBuf>,
+    /// A file is taken once its size and time have not changed for so long.
+    #[serde(default = "stable_seconds")]
+    pub stable_seconds: u32,
+    /// Folder below `path` into which files are moved when they are done, at the sync after the one that read
+    /// them. By default they stay and are known by size, time and digest.
+    pub done: Option<PathBuf>,
+}
+
+/// A bucket of a service that speaks S3.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BucketConfig {
+    pub bucket: String,
+    /// Only objects below this; the rest of the key is the file's name.
+    #[serde(default)]
+    pub prefix: String,
+    /// Address of the service, "https://minio.example.org:9000"; by default Amazon's.
+    pub endpoint: Option<String>,
+    #[serde(default = "region")]
+    pub region: String,
+    /// Without keys the bucket is read as anybody may.
+    pub access_key_id: Option<SecretRef>,
+    pub secret_access_key: Option<SecretRef>,
+    /// Allow an endpoint without TLS.
+    #[serde(default)]
+    pub allow_http: bool,
+    /// `bucket` is part of the host's name, not of the path.
+    #[serde(default)]
+    pub virtual_hosted: bool,
+    /// The mapping file of the `files` connector; relative to the configuration file.
+    pub mapping: Option<PathBuf>,
+    /// An object is taken once it has not changed for so long. Objects appear whole, so 0 will do.
+    #[serde(default)]
+    pub stable_seconds: u32,
+    /// Prefix under which objects are moved when they are done (copied, then deleted), at the sync after the
+    /// one that read them. By default they stay and are known by their tag, size and time.
+    pub done: Option<String>,
+}
+
+/// Where a secret is kept; never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum SecretRef {
+    /// An environment variable.
+    Env(String),
+    /// A file with nothing else in it; relative to the configuration file.
+    File(PathBuf),
+}
+
+fn stable_seconds() -> u32 {
+    60
+}
+
+fn region() -> String {
+    "us-east-1".to_owned()
+}
+
+impl SecretRef {
+    /// The secret, without white space around it.
+    pub fn read(&self, base: &Path) -> Result<String, WatchError> {
+        let (name, found) = match self {
+            Self::Env(name) => (name.clone(), std::env::var(name).ok()),
+            Self::File(path) => {
+                let path = base.join(path);
+                (path.display().to_string(), std::fs::read_to_string(&path).ok())
+            }
+        };
+        found
+            .map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty())
+            .ok_or(WatchError::Secret { name })
+    }
+}
+
+impl WatchConfig {
+    pub fn parse(text: &str) -> Result<Self, WatchError> {
+        toml::from_str(text).map_err(|e| WatchError::Config(e.to_string()))
+    }
+
+    pub fn mapping(&self) -> Option<&Path> {
+        match self {
+            Self::Folder(folder) => folder.mapping.as_deref(),
+            Self::Bucket(bucket) => bucket.mapping.as_deref(),
+        }
+    }
+
+    pub fn stable_seconds(&self) -> u32 {
+        match self {
+            Self::Folder(folder) => folder.stable_seconds,
+            Self::Bucket(bucket) => bucket.stable_seconds,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn configurations_and_what_is_wrong_with_them() {
+        let folder = WatchConfig::parse("kind = \"drop-folder\"\npath = \"in\"\n").unwrap();
+        assert_eq!(folder.stable_seconds(), 60);
+        let text = "kind = \"s3\"\nbucket = \"b\"\naccess_key_id = { env = \"KEY\" }\nsecret_access_key = { file = \"key\" }\n";
+        let WatchConfig::Bucket(bucket) = WatchConfig::parse(text).unwrap() else {
+            panic!("a bucket");
+        };
+        assert_eq!(bucket.access_key_id, Some(SecretRef::Env("KEY".to_owned())));
+        for (text, want) in [
+            ("kind = \"ftp\"\n", "unknown variant"),
+            ("kind = \"s3\"\nbucket = \"b\"\nkey = 1\n", "unknown field"),
+            ("kind = \"drop-folder\"\n", "missing field `path`"),
+            (
+                "kind = \"s3\"\nbucket = \"b\"\naccess_key_id = \"plain\"\n",
+                "unknown variant",
+            ),
+        ] {
+            let got = WatchConfig::parse(text).unwrap_err().to_string();
+            assert!(got.contains(want), "{text}: {got}");
+        }
+        assert!(SecretRef::File("nowhere".into()).read(Path::new(".")).is_err());
+    }
+}
