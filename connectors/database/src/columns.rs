@@ -113,16 +113,25 @@ impl Layout {
         let mut used: HashSet<usize> = HashSet::new();
         for (field, config) in &stream.columns {
             let at = dataset.column_index(field).ok_or_else(|| {
-                wrong(format!("columns names the field {field:?}, which {} does not have", dataset.name))
+                wrong(format!(
+                    "columns names the field {field:?}, which {} does not have",
+                    dataset.name
+                ))
             })?;
             let (from, plan) = written(config).map_err(|m| wrong(format!("columns.{field}: {m}")))?;
-            let from = from.map(|column| find(&column, &format!("columns.{field}"))).transpose()?;
+            let from = from
+                .map(|column| find(&column, &format!("columns.{field}")))
+                .transpose()?;
             used.extend(from);
             sources[at] = Some((from, plan));
         }
         let mut ignored: HashSet<usize> = HashSet::new();
         for column in &stream.ignore {
-            ignored.extend(by_name.get(column.as_str()).or_else(|| by_name.get(fold(column).as_str())));
+            ignored.extend(
+                by_name
+                    .get(column.as_str())
+                    .or_else(|| by_name.get(fold(column).as_str())),
+            );
         }
         let headers = headers(&dataset);
         for (n, column) in described.iter().enumerate() {
@@ -163,7 +172,12 @@ impl Layout {
                 Some((at, kind))
             }
         };
-        let own_key = stream.key.iter().flatten().map(|column| find(column, "key")).collect::<Result<Vec<_>, _>>()?;
+        let own_key = stream
+            .key
+            .iter()
+            .flatten()
+            .map(|column| find(column, "key"))
+            .collect::<Result<Vec<_>, _>>()?;
         let saved = saved_columns(described, &sources, &dataset);
         let mut notices = drift(request, described, &saved)?;
         // What feeds nothing does not travel.
@@ -293,7 +307,11 @@ fn written(config: &ColumnConfig) -> Result<(Option<String>, ColumnPlan), String
         None => None,
         Some("epoch_ms") => Some(MomentFormat::EpochMilliseconds),
         Some("epoch_s") => Some(MomentFormat::EpochSeconds),
-        Some(other) => return Err(format!("format {other:?} is neither \"epoch_ms\" nor \"epoch_s\"")),
+        Some(other) => {
+            return Err(format!(
+                "format {other:?} is neither \"epoch_ms\" nor \"epoch_s\""
+            ));
+        }
     };
     let rules = ValueRules {
         factor,
@@ -308,21 +326,33 @@ fn written(config: &ColumnConfig) -> Result<(Option<String>, ColumnPlan), String
 fn headers(dataset: &Dataset) -> HashMap<String, usize> {
     let columns = dataset.columns.iter().enumerate();
     columns
-        .flat_map(|(n, c)| std::iter::once(&c.name).chain(&c.labels).map(move |label| (fold(label), n)))
+        .flat_map(|(n, c)| {
+            std::iter::once(&c.name)
+                .chain(&c.labels)
+                .map(move |label| (fold(label), n))
+        })
         .collect()
 }
 
 /// The dataset column of a folded name, and the unit that the name itself states.
-fn header(headers: &HashMap<String, usize>, dataset: &Dataset, name: &str) -> Option<(usize, Option<Factor>)> {
+fn header(
+    headers: &HashMap<String, usize>,
+    dataset: &Dataset,
+    name: &str,
+) -> Option<(usize, Option<Factor>)> {
     if let Some(at) = headers.get(name) {
         return Some((*at, None));
     }
-    [("(元)", None), ("(万元)", Some(Factor::WAN)), ("(分)", Some(Factor::FEN))]
-        .into_iter()
-        .find_map(|(unit, factor)| {
-            let at = *headers.get(name.strip_suffix(unit)?)?;
-            matches!(dataset.columns[at].ty, ColumnType::Money | ColumnType::Price).then_some((at, factor))
-        })
+    [
+        ("(元)", None),
+        ("(万元)", Some(Factor::WAN)),
+        ("(分)", Some(Factor::FEN)),
+    ]
+    .into_iter()
+    .find_map(|(unit, factor)| {
+        let at = *headers.get(name.strip_suffix(unit)?)?;
+        matches!(dataset.columns[at].ty, ColumnType::Money | ColumnType::Price).then_some((at, factor))
+    })
 }
 
 fn saved_columns(
@@ -390,7 +420,11 @@ fn drift(
                             "the column {:?}, which fed {field}, is no longer there (new since: {}); name its successor \
                              under columns, or list it under gone if it will not come back",
                             old.name,
-                            if new.is_empty() { "none".to_owned() } else { new.join(", ") }
+                            if new.is_empty() {
+                                "none".to_owned()
+                            } else {
+                                new.join(", ")
+                            }
                         ),
                     });
                 }
@@ -440,7 +474,11 @@ mod tests {
             .collect()
     }
 
-    fn layout(stream: &StreamConfig, columns: &[(&str, Wire)], before: &[SavedColumn]) -> Result<Layout, String> {
+    fn layout(
+        stream: &StreamConfig,
+        columns: &[(&str, Wire)],
+        before: &[SavedColumn],
+    ) -> Result<Layout, String> {
         let request = Request {
             stream,
             zone: Zone::CHINA,
@@ -465,10 +503,16 @@ mod tests {
         let selected: Vec<&str> = layout.selected.iter().map(|d| d.name.as_str()).collect();
         assert_eq!(selected, ["合同编号", "t1", "金额（万元）", "changed"]);
         assert_eq!(layout.cursor, Some((3, CursorKind::Local)));
-        assert_eq!((layout.key, layout.key_cells), (vec!["合同编号".to_owned()], vec![Some(0)]));
+        assert_eq!(
+            (layout.key, layout.key_cells),
+            (vec!["合同编号".to_owned()], vec![Some(0)])
+        );
         let dataset = &layout.plan.dataset;
         let amount = &layout.plan.columns[dataset.column_index("amount").unwrap()];
-        assert_eq!((&amount.source, amount.rules.factor), (&Source::Cell(2), Some(Factor::WAN)));
+        assert_eq!(
+            (&amount.source, amount.rules.factor),
+            (&Source::Cell(2), Some(Factor::WAN))
+        );
         let told: Vec<&str> = layout.notices.iter().map(|n| n.place.as_str()).collect();
         assert_eq!(told, ["contracts: odd"]);
     }
@@ -477,12 +521,24 @@ mod tests {
     fn what_cannot_be_meant_is_refused() {
         let id = ("contract_id", Wire::Text);
         for (extra, columns, word) in [
-            ("", &[("title", Wire::Text)][..], "no column for the key contract_id"),
-            ("", &[id, ("合同编号", Wire::Text)], "two columns of the query mean contract_id"),
+            (
+                "",
+                &[("title", Wire::Text)][..],
+                "no column for the key contract_id",
+            ),
+            (
+                "",
+                &[id, ("合同编号", Wire::Text)],
+                "two columns of the query mean contract_id",
+            ),
             ("", &[id, id], "two columns named"),
             ("cursor = \"x\"", &[id], "cursor names the column \"x\""),
             ("cursor = \"f\"", &[id, ("f", Wire::Float)], "is of type Float"),
-            ("columns = { title = \"x\" }", &[id], "columns.title names the column \"x\""),
+            (
+                "columns = { title = \"x\" }",
+                &[id],
+                "columns.title names the column \"x\"",
+            ),
             ("columns = { titel = \"x\" }", &[id], "field \"titel\""),
         ] {
             let error = layout(&stream(extra), columns, &[]).unwrap_err();
@@ -492,19 +548,38 @@ mod tests {
 
     #[test]
     fn drift_is_told_and_a_lost_field_stops() {
-        let first = [("contract_id", Wire::Text), ("amount", Wire::Decimal), ("odd", Wire::Text)];
+        let first = [
+            ("contract_id", Wire::Text),
+            ("amount", Wire::Decimal),
+            ("odd", Wire::Text),
+        ];
         let saved = layout(&stream(""), &first, &[]).unwrap().saved;
-        let changed = [("contract_id", Wire::Int), ("amount", Wire::Decimal), ("new", Wire::Text)];
+        let changed = [
+            ("contract_id", Wire::Int),
+            ("amount", Wire::Decimal),
+            ("new", Wire::Text),
+        ];
         let codes: Vec<String> = layout(&stream(""), &changed, &saved)
             .unwrap()
             .notices
             .into_iter()
             .map(|n| n.code)
             .collect();
-        assert_eq!(codes, ["COLUMN_NEW", "COLUMN_TYPE_CHANGED", "COLUMN_GONE", "COLUMN_IGNORED"]);
+        assert_eq!(
+            codes,
+            [
+                "COLUMN_NEW",
+                "COLUMN_TYPE_CHANGED",
+                "COLUMN_GONE",
+                "COLUMN_IGNORED"
+            ]
+        );
         let renamed = [("contract_id", Wire::Text), ("total", Wire::Decimal)];
         let error = layout(&stream(""), &renamed, &saved).unwrap_err();
-        assert!(error.contains("\"amount\"") && error.contains("new since: total"), "{error}");
+        assert!(
+            error.contains("\"amount\"") && error.contains("new since: total"),
+            "{error}"
+        );
         layout(&stream("columns = { amount = \"total\" }"), &renamed, &saved).unwrap();
         layout(&stream("gone = [\"amount\"]"), &renamed, &saved).unwrap();
     }

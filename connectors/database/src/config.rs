@@ -206,13 +206,17 @@ impl DatabaseConfig {
     }
 
     pub fn from_value(value: toml::Value) -> Result<Self, DatabaseError> {
-        let config: Self = value.try_into().map_err(|e: toml::de::Error| wrong(e.message()))?;
+        let config: Self = value
+            .try_into()
+            .map_err(|e: toml::de::Error| wrong(without_value(e.message())))?;
         config.check()
     }
 
     fn check(self) -> Result<Self, DatabaseError> {
         if let Some(kind) = self.kind.as_deref().filter(|k| *k != "database") {
-            return Err(wrong(format!("kind is {kind:?}; a database source has kind \"database\"")));
+            return Err(wrong(format!(
+                "kind is {kind:?}; a database source has kind \"database\""
+            )));
         }
         self.kind()?;
         self.zone()?;
@@ -252,7 +256,11 @@ impl DatabaseConfig {
                 let kind = match rest {
                     Some(("postgres" | "postgresql", _)) => Kind::Postgres,
                     Some(("mysql" | "mariadb", _)) => Kind::MySql,
-                    _ => return Err(wrong("connection.url starts with neither postgres:// nor mysql://")),
+                    _ => {
+                        return Err(wrong(
+                            "connection.url starts with neither postgres:// nor mysql://",
+                        ));
+                    }
                 };
                 let authority = rest.map_or("", |(_, rest)| rest.split(['/', '?']).next().unwrap_or(""));
                 let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
@@ -387,12 +395,26 @@ pub fn duration(text: &str) -> Option<Duration> {
 }
 
 fn toml_message(text: &str, error: &toml::de::Error) -> String {
+    let message = without_value(error.message());
     match error.span() {
         Some(span) => {
-            let line = text.get(..span.start).map_or(0, |before| before.matches('\n').count()) + 1;
-            format!("line {line}: {}", error.message())
+            let line = text
+                .get(..span.start)
+                .map_or(0, |before| before.matches('\n').count())
+                + 1;
+            format!("line {line}: {message}")
         }
-        None => error.message().to_owned(),
+        None => message,
+    }
+}
+
+/// The message without the text that stands where something else should: it may be a password.
+fn without_value(message: &str) -> String {
+    match (message.find("string \""), message.rfind("\", expected")) {
+        (Some(start), Some(end)) if start < end => {
+            format!("{}string{}", &message[..start], &message[end + 1..])
+        }
+        _ => message.to_owned(),
     }
 }
 
@@ -427,13 +449,18 @@ mod tests {
         assert_eq!(config.streams[0].name(), "contracts");
         assert_eq!(config.streams[0].lag().unwrap(), Duration::from_secs(60));
         let limits = config.limits().unwrap();
-        assert_eq!((limits.tries, limits.statement_timeout), (5, Duration::from_secs(300)));
+        assert_eq!(
+            (limits.tries, limits.statement_timeout),
+            (5, Duration::from_secs(300))
+        );
         assert_eq!(config.zone().unwrap(), Zone::CHINA);
     }
 
     #[test]
     fn mistakes_are_named() {
-        assert!(error("dataset = \"contracts\"", "dataset = \"contract\"").contains("no dataset \"contract\""));
+        assert!(
+            error("dataset = \"contracts\"", "dataset = \"contract\"").contains("no dataset \"contract\"")
+        );
         assert!(error("cursor =", "curser =").contains("curser"));
         assert!(error("\"10m\"", "\"10 minutes\"").contains("length of time"));
         assert!(error("reader@db", "reader:hunter2@db").contains("has a password"));

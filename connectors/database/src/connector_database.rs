@@ -70,16 +70,26 @@ impl DatabaseConnector {
 
     pub(crate) async fn connect(&self) -> std::result::Result<Box<dyn Session>, DatabaseError> {
         let connection = &self.config.connection;
-        let password = connection.password.as_ref().map(|p| p.value(&self.base)).transpose()?;
+        let password = connection
+            .password
+            .as_ref()
+            .map(|p| p.value(&self.base))
+            .transpose()?;
         let url = connection.url.as_deref().unwrap_or_default();
         let password = password.as_deref();
         let session: std::result::Result<Box<dyn Session>, DatabaseError> = match self.kind {
             Kind::Postgres => postgres::connect(url, password, &self.limits, &self.place)
                 .await
                 .map(|s| Box::new(s) as Box<dyn Session>),
-            Kind::MySql => mysql::connect(url, password, &self.limits, &self.place, self.config.zero_dates_are_null)
-                .await
-                .map(|s| Box::new(s) as Box<dyn Session>),
+            Kind::MySql => mysql::connect(
+                url,
+                password,
+                &self.limits,
+                &self.place,
+                self.config.zero_dates_are_null,
+            )
+            .await
+            .map(|s| Box::new(s) as Box<dyn Session>),
             #[cfg(feature = "odbc")]
             Kind::Odbc => crate::odbc::connect(connection, password, &self.limits, &self.place)
                 .map(|s| Box::new(s) as Box<dyn Session>),
@@ -132,10 +142,11 @@ impl Connector for DatabaseConnector {
     }
 
     async fn check(&self) -> Result<()> {
-        let mut session = self.connect().await?;
         let (request, cancelled) = (nothing_kept(), Arc::default());
+        // Also without streams the server must let us in.
+        let mut session = self.connect().await?;
         for reader in self.readers(&request, &cancelled) {
-            reader.describe(session.as_mut(), None).await?;
+            reader.check(session.as_mut()).await?;
         }
         Ok(())
     }
@@ -208,7 +219,10 @@ fn nothing_kept() -> ReadRequest {
             self.put_bytes(&[], name)
         }
         fn put_bytes(&self, _: &[u8], name: &str) -> Result<RawBatch> {
-            Err(Failure::invalid("NOT_READING", format!("{name} is not kept: nothing is being read")))
+            Err(Failure::invalid(
+                "NOT_READING",
+                format!("{name} is not kept: nothing is being read"),
+            ))
         }
     }
     ReadRequest::new(Arc::new(Nothing), DateTime::UNIX_EPOCH)

@@ -112,7 +112,10 @@ fn date_text(day: i32) -> String {
 }
 
 fn local_text(micros: i64) -> String {
-    naive(micros).map_or_else(|| micros.to_string(), |t| t.format("%Y-%m-%dT%H:%M:%S%.6f").to_string())
+    naive(micros).map_or_else(
+        || micros.to_string(),
+        |t| t.format("%Y-%m-%dT%H:%M:%S%.6f").to_string(),
+    )
 }
 
 /// How far to read again, in seconds (in units for a whole number), for a cursor of this kind.
@@ -224,7 +227,10 @@ impl Saved {
     pub fn from_json(text: &str) -> Result<Self, String> {
         let saved: Self = serde_json::from_str(text).map_err(|e| e.to_string())?;
         if saved.version != VERSION {
-            return Err(format!("it has version {}, this program knows {VERSION}", saved.version));
+            return Err(format!(
+                "it has version {}, this program knows {VERSION}",
+                saved.version
+            ));
         }
         saved.cursor()?;
         Ok(saved)
@@ -281,11 +287,32 @@ mod tests {
         let bounds = Bounds::new(CursorKind::Local, Some(&saved), 1800, 15 * hour, lag, Zone::CHINA);
         assert_eq!(bounds.lower, Some(CursorValue::Local(20 * hour - hour / 2)));
         assert_eq!(bounds.upper, Some(CursorValue::Local(23 * hour - 60_000_000)));
-        let dates = Bounds::new(CursorKind::Date, Some(&CursorValue::Date(5)), 86_400, 17 * hour, lag, Zone::CHINA);
+        let dates = Bounds::new(
+            CursorKind::Date,
+            Some(&CursorValue::Date(5)),
+            86_400,
+            17 * hour,
+            lag,
+            Zone::CHINA,
+        );
         assert_eq!(dates.lower, Some(CursorValue::Date(4)));
-        assert_eq!(dates.upper, Some(CursorValue::Date(1)), "already tomorrow in China");
-        let numbers = Bounds::new(CursorKind::Integer, Some(&CursorValue::Integer(7)), 3, 0, lag, Zone::CHINA);
-        assert_eq!((numbers.lower, numbers.upper), (Some(CursorValue::Integer(4)), None));
+        assert_eq!(
+            dates.upper,
+            Some(CursorValue::Date(1)),
+            "already tomorrow in China"
+        );
+        let numbers = Bounds::new(
+            CursorKind::Integer,
+            Some(&CursorValue::Integer(7)),
+            3,
+            0,
+            lag,
+            Zone::CHINA,
+        );
+        assert_eq!(
+            (numbers.lower, numbers.upper),
+            (Some(CursorValue::Integer(4)), None)
+        );
     }
 
     #[test]
@@ -298,7 +325,12 @@ mod tests {
 
     #[test]
     fn a_broken_checkpoint_is_refused() {
-        for text in ["", "{}", "{\"version\":2}", "{\"version\":1,\"value\":{\"local\":\"x\"}}"] {
+        for text in [
+            "",
+            "{}",
+            "{\"version\":2}",
+            "{\"version\":1,\"value\":{\"local\":\"x\"}}",
+        ] {
             assert!(Saved::from_json(text).is_err(), "{text}");
         }
     }

@@ -31,7 +31,9 @@ pub enum DatabaseError {
         message: String,
         advice: &'static str,
     },
-    #[error("{place}: the database cannot be reached now: {message}; see that it runs and takes connections from here")]
+    #[error(
+        "{place}: the database cannot be reached now: {message}; see that it runs and takes connections from here"
+    )]
     Unreachable { place: String, message: String },
     #[error(
         "{place}: a statement ran into its time limit: {message}; index the cursor column, narrow the query, or raise \
@@ -157,11 +159,38 @@ pub fn by_mysql_number(number: u16) -> Verdict {
         1044 | 1045 | 1049 | 1251 | 1698 | 1820 | 1862 | 2061 | 3118 => Verdict::Refused(SIGN_IN),
         1142 | 1143 | 1227 | 1370 => Verdict::Refused(GRANT),
         1317 | 1969 | 3024 => Verdict::TooSlow,
-        1040 | 1042 | 1043 | 1053 | 1077..=1079 | 1152..=1161 | 1203 | 1205 | 1213 | 1226 | 1927 | 2002 | 2003 | 2006
-        | 2013 | 4031 => Verdict::Unreachable,
-        1051..=1072 | 1109 | 1146 | 1149 | 1247 | 1248 | 1267 | 1270 | 1271 | 1292 | 1305 | 1318 | 1356 | 1365 | 1690 | 1792 => {
-            Verdict::Refused(QUERY)
-        }
+        1040
+        | 1042
+        | 1043
+        | 1053
+        | 1077..=1079
+        | 1152..=1161
+        | 1203
+        | 1205
+        | 1213
+        | 1226
+        | 1927
+        | 2002
+        | 2003
+        | 2006
+        | 2013
+        | 4031 => Verdict::Unreachable,
+        1051..=1072
+        | 1109
+        | 1146
+        | 1149
+        | 1247
+        | 1248
+        | 1267
+        | 1270
+        | 1271
+        | 1292
+        | 1305
+        | 1318
+        | 1356
+        | 1365
+        | 1690
+        | 1792 => Verdict::Refused(QUERY),
         _ => Verdict::Unexpected,
     }
 }
@@ -170,7 +199,11 @@ impl Verdict {
     pub fn error(self, place: &str, message: String) -> DatabaseError {
         let place = place.to_owned();
         match self {
-            Self::Refused(advice) => DatabaseError::Refused { place, message, advice },
+            Self::Refused(advice) => DatabaseError::Refused {
+                place,
+                message,
+                advice,
+            },
             Self::Unreachable => DatabaseError::Unreachable { place, message },
             Self::TooSlow => DatabaseError::TooSlow { place, message },
             Self::Unexpected => DatabaseError::Unexpected { place, message },

@@ -30,10 +30,12 @@ impl KeyWorker {
             if self.cancelled.load(Ordering::Relaxed) {
                 return Err(DatabaseError::Cancelled);
             }
-            let keys = self.keys(&batch.window).map_err(|source| DatabaseError::Assemble {
-                stream: self.stream.clone(),
-                source,
-            })?;
+            let keys = self
+                .keys(&batch.window)
+                .map_err(|source| DatabaseError::Assemble {
+                    stream: self.stream.clone(),
+                    source,
+                })?;
             let dataset = self.layout.plan.dataset.clone();
             let sent = self.out.blocking_send(KeyBatch { dataset, keys });
             sent.map_err(|_| DatabaseError::Cancelled)?;
@@ -77,7 +79,10 @@ impl KeyWorker {
             .iter()
             .map(|(column, _)| Field::new(&column.name, column.ty.arrow(), false))
             .collect();
-        let arrays = buffers.iter_mut().map(ColumnBuffer::take).collect::<Result<Vec<_>, _>>()?;
+        let arrays = buffers
+            .iter_mut()
+            .map(ColumnBuffer::take)
+            .collect::<Result<Vec<_>, _>>()?;
         RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
     }
 }

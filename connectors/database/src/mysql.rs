@@ -9,7 +9,10 @@ use connector::reason::Reason;
 use futures::TryStreamExt;
 use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Column, ConnectOptions, Connection, Executor, MySql, Row, SqlSafeStr, Statement, TypeInfo};
+use sqlx::{
+    AssertSqlSafe, Column, ConnectOptions, Connection, Executor, MySql, Row, SqlSafeStr, Statement, Type,
+    TypeInfo,
+};
 
 use crate::columns::{Described, Wire};
 use crate::config::Limits;
@@ -64,9 +67,14 @@ pub async fn connect(
         "set session transaction read only".to_owned(),
         "set session transaction isolation level repeatable read".to_owned(),
         // A host that is busy for long must not cost the connection.
-        format!("set session {limit}, net_write_timeout = 3600, wait_timeout = 28800, lock_wait_timeout = 30"),
+        format!(
+            "set session {limit}, net_write_timeout = 3600, wait_timeout = 28800, lock_wait_timeout = 30"
+        ),
     ] {
-        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.map_err(failed)?;
+        sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(&mut connection)
+            .await
+            .map_err(failed)?;
     }
     Ok(MySqlSession {
         connection,
@@ -77,13 +85,17 @@ pub async fn connect(
 
 fn bound<'q>(sql: &Sql) -> Query<'q, MySql, MySqlArguments> {
     let query = sqlx::query(AssertSqlSafe(sql.text.clone())).persistent(false);
-    sql.arguments.iter().fold(query, |query, argument| match argument {
-        Argument::Number(n) | Argument::Value(CursorValue::Integer(n)) => query.bind(*n),
-        Argument::Value(CursorValue::Text(text)) => query.bind(text.clone()),
-        Argument::Value(CursorValue::Date(day)) => query.bind(naive_date(*day)),
-        Argument::Value(CursorValue::Local(micros)) => query.bind(naive(*micros)),
-        Argument::Value(CursorValue::Instant(micros)) => query.bind(DateTime::<Utc>::from_timestamp_micros(*micros)),
-    })
+    sql.arguments
+        .iter()
+        .fold(query, |query, argument| match argument {
+            Argument::Number(n) | Argument::Value(CursorValue::Integer(n)) => query.bind(*n),
+            Argument::Value(CursorValue::Text(text)) => query.bind(text.clone()),
+            Argument::Value(CursorValue::Date(day)) => query.bind(naive_date(*day)),
+            Argument::Value(CursorValue::Local(micros)) => query.bind(naive(*micros)),
+            Argument::Value(CursorValue::Instant(micros)) => {
+                query.bind(DateTime::<Utc>::from_timestamp_micros(*micros))
+            }
+        })
 }
 
 #[async_trait]
@@ -96,9 +108,15 @@ impl Session for MySqlSession {
             .map_err(|e| of_sqlx(&self.place, &e))?;
         let columns = statement.columns().iter().map(|column| {
             let ty = column.type_info().name().to_owned();
+            // The server marks texts of a `_bin` collation as binary; only the character set tells them apart.
+            let is_text = <str as Type<MySql>>::compatible(column.type_info());
+            let wire = match wire(&ty) {
+                Wire::Binary if is_text => Wire::Text,
+                wire => wire,
+            };
             Described {
                 name: column.name().to_owned(),
-                wire: wire(&ty),
+                wire,
                 ty: ty.to_ascii_lowercase(),
                 code: 0,
             }
@@ -130,10 +148,19 @@ impl Session for MySqlSession {
                 return;
             }
         };
-        sql.push("cast(").column(&column.name).push(" as ").push(cast).push(")");
+        sql.push("cast(")
+            .column(&column.name)
+            .push(" as ")
+            .push(cast)
+            .push(")");
     }
 
-    async fn stream(&mut self, sql: &Sql, columns: &[Described], feed: &mut Feed) -> Result<bool, DatabaseError> {
+    async fn stream(
+        &mut self,
+        sql: &Sql,
+        columns: &[Described],
+        feed: &mut Feed,
+    ) -> Result<bool, DatabaseError> {
         let place = self.place.clone();
         let failed = |e: sqlx::Error| of_sqlx(&place, &e);
         let mut rows = bound(sql).fetch(&mut self.connection);

@@ -10,7 +10,10 @@ use connector::reason::Reason;
 use futures::TryStreamExt;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Column, ConnectOptions, Connection, Executor, Postgres, Row, SqlSafeStr, Statement, TypeInfo};
+use sqlx::{
+    AssertSqlSafe, Column, ConnectOptions, Connection, Executor, Postgres, Row, SqlSafeStr, Statement,
+    TypeInfo,
+};
 
 use crate::columns::{Described, Wire};
 use crate::config::Limits;
@@ -75,7 +78,10 @@ pub async fn connect(
          set idle_in_transaction_session_timeout = 0; set timezone = 'UTC'",
         limits.statement_timeout.as_millis()
     );
-    sqlx::raw_sql(AssertSqlSafe(setup)).execute(&mut connection).await.map_err(failed)?;
+    sqlx::raw_sql(AssertSqlSafe(setup))
+        .execute(&mut connection)
+        .await
+        .map_err(failed)?;
     Ok(PostgresSession {
         connection,
         place: place.to_owned(),
@@ -105,7 +111,9 @@ fn bound<'q>(sql: String, arguments: &[Argument]) -> Query<'q, Postgres, PgArgum
         Argument::Value(CursorValue::Text(text)) => query.bind(text.clone()),
         Argument::Value(CursorValue::Date(day)) => query.bind(naive_date(*day)),
         Argument::Value(CursorValue::Local(micros)) => query.bind(naive(*micros)),
-        Argument::Value(CursorValue::Instant(micros)) => query.bind(DateTime::<Utc>::from_timestamp_micros(*micros)),
+        Argument::Value(CursorValue::Instant(micros)) => {
+            query.bind(DateTime::<Utc>::from_timestamp_micros(*micros))
+        }
     })
 }
 
@@ -138,7 +146,8 @@ impl Session for PostgresSession {
     }
 
     async fn begin(&mut self) -> Result<(), DatabaseError> {
-        self.run("rollback; begin transaction isolation level repeatable read, read only").await
+        self.run("begin transaction isolation level repeatable read, read only")
+            .await
     }
 
     fn select(&self, column: &Described, sql: &mut Sql) {
@@ -150,7 +159,12 @@ impl Session for PostgresSession {
         };
     }
 
-    async fn stream(&mut self, sql: &Sql, columns: &[Described], feed: &mut Feed) -> Result<bool, DatabaseError> {
+    async fn stream(
+        &mut self,
+        sql: &Sql,
+        columns: &[Described],
+        feed: &mut Feed,
+    ) -> Result<bool, DatabaseError> {
         let place = self.place.clone();
         let failed = |e: sqlx::Error| of_sqlx(&place, &e);
         self.cursors += 1;
@@ -288,8 +302,9 @@ fn write_row(row: &PgRow, decoders: &[Decoder], window: &mut Window) -> Result<(
         let value = row.try_get_raw(n)?;
         match value.as_bytes() {
             Err(_) => window.null(),
-            Ok(bytes) => decode(bytes, window)
-                .ok_or_else(|| sqlx::Error::Protocol(format!("column {n} has a length that its type does not have")))?,
+            Ok(bytes) => decode(bytes, window).ok_or_else(|| {
+                sqlx::Error::Decode(format!("column {n} has a length that its type does not have").into())
+            })?,
         }
     }
     Ok(())
@@ -345,7 +360,9 @@ fn numeric(bytes: &[u8], window: &mut Window) -> Option<()> {
 /// The first `width` of a group's four digits.
 fn four(line: &mut String, group: u16, width: usize) {
     let digits = [group / 1000, group / 100 % 10, group / 10 % 10, group % 10];
-    digits[..width].iter().for_each(|d| line.push(char::from(b'0' + *d as u8)));
+    digits[..width]
+        .iter()
+        .for_each(|d| line.push(char::from(b'0' + *d as u8)));
 }
 
 #[cfg(test)]

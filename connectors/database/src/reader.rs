@@ -111,13 +111,13 @@ impl StreamReader<'_> {
     /// Sends everything that is new in the stream.
     pub async fn read(&self, out: &mpsc::Sender<Message>) -> Result<(), DatabaseError> {
         let mut tries = Tries::new(self.limits().tries);
-        let mut reading = None;
+        let mut reading: Option<Reading> = None;
         let result = loop {
             match self.attempt(&mut reading, out).await {
                 Ok(true) => break Ok(()),
                 Ok(false) => {}
                 Err(error) => {
-                    let progressed = reading.as_ref().is_some_and(|r| r.feed.progressed());
+                    let progressed = reading.as_mut().is_some_and(|r| r.feed.take_progress());
                     if progressed {
                         tries.reset();
                     }
@@ -168,7 +168,9 @@ impl StreamReader<'_> {
         };
         session.begin().await?;
         reading.feed.opened(self.limits().snapshot);
-        let Reading { known, feed, pass, .. } = reading;
+        let Reading {
+            known, feed, pass, ..
+        } = reading;
         let select = Select {
             kind: self.kind(),
             template: self.template,
@@ -176,7 +178,10 @@ impl StreamReader<'_> {
             bounds: known.bounds.as_ref(),
         };
         if *pass == Pass::Main {
-            let lower = feed.reached().or(known.bounds.as_ref().and_then(|b| b.lower.as_ref())).cloned();
+            let lower = feed
+                .reached()
+                .or(known.bounds.as_ref().and_then(|b| b.lower.as_ref()))
+                .cloned();
             let sql = select.main(session.as_ref(), lower.as_ref());
             if !session.stream(&sql, &known.layout.selected, feed).await? {
                 return Ok(false);
@@ -197,7 +202,9 @@ impl StreamReader<'_> {
                     "rows whose cursor is empty or far ahead of the clock are read again by every sync",
                 );
                 strays.count = count;
-                out.send(Message::Notice(strays)).await.map_err(|_| DatabaseError::Cancelled)?;
+                out.send(Message::Notice(strays))
+                    .await
+                    .map_err(|_| DatabaseError::Cancelled)?;
             }
         }
         feed.finish().await?;
@@ -265,7 +272,11 @@ impl StreamReader<'_> {
     }
 
     fn saved(&self) -> Result<Option<Saved>, DatabaseError> {
-        let saved = self.request.cursors.get(self.name()).map(|text| Saved::from_json(text));
+        let saved = self
+            .request
+            .cursors
+            .get(self.name())
+            .map(|text| Saved::from_json(text));
         saved.transpose().map_err(|message| self.wrong_cursor(message))
     }
 
@@ -282,7 +293,12 @@ impl StreamReader<'_> {
         saved: Option<&Saved>,
         kind: Option<CursorKind>,
     ) -> Result<Option<CursorValue>, DatabaseError> {
-        let Some(value) = saved.map(Saved::cursor).transpose().map_err(|m| self.wrong_cursor(m))?.flatten() else {
+        let Some(value) = saved
+            .map(Saved::cursor)
+            .transpose()
+            .map_err(|m| self.wrong_cursor(m))?
+            .flatten()
+        else {
             return Ok(None);
         };
         let Some(kind) = kind else {
@@ -290,13 +306,22 @@ impl StreamReader<'_> {
         };
         let converted = value.as_kind(kind, self.connector.zone);
         converted.map(Some).ok_or_else(|| {
-            self.wrong_cursor(format!("it was {:?} and the cursor column is now {kind:?}", value.kind()))
+            self.wrong_cursor(format!(
+                "it was {:?} and the cursor column is now {kind:?}",
+                value.kind()
+            ))
         })
     }
 
     /// What the query gives and from where to where it is read.
-    pub async fn describe(&self, session: &mut dyn Session, saved: Option<&Saved>) -> Result<Known, DatabaseError> {
-        let described = session.describe(&Select::plain(self.kind(), self.template)).await?;
+    pub async fn describe(
+        &self,
+        session: &mut dyn Session,
+        saved: Option<&Saved>,
+    ) -> Result<Known, DatabaseError> {
+        let described = session
+            .describe(&Select::plain(self.kind(), self.template))
+            .await?;
         let before = saved.map_or(&[][..], |s| &s.columns);
         let request = Request {
             stream: self.stream,
@@ -311,19 +336,34 @@ impl StreamReader<'_> {
         };
         let bounds = match layout.cursor {
             None => {
-                if [Slot::Cursor, Slot::Upper, Slot::Lookback].iter().any(|s| self.template.uses(*s)) {
-                    return Err(query("the query has a slot for a bound, but the stream names no cursor column"));
+                if [Slot::Cursor, Slot::Upper, Slot::Lookback]
+                    .iter()
+                    .any(|s| self.template.uses(*s))
+                {
+                    return Err(query(
+                        "the query has a slot for a bound, but the stream names no cursor column",
+                    ));
                 }
                 None
             }
             Some((_, kind)) => {
-                let lookback = cursor::lookback(self.stream.lookback.as_ref(), kind).map_err(|m| query(&m))?;
+                let lookback =
+                    cursor::lookback(self.stream.lookback.as_ref(), kind).map_err(|m| query(&m))?;
                 let started = self.request.started_at.timestamp_micros();
                 let now = session.clock().await?.map_or(started, |clock| clock.min(started));
                 let value = self.saved_cursor(saved, Some(kind))?;
-                let bounds = Bounds::new(kind, value.as_ref(), lookback, now, self.stream.lag()?, self.connector.zone);
+                let bounds = Bounds::new(
+                    kind,
+                    value.as_ref(),
+                    lookback,
+                    now,
+                    self.stream.lag()?,
+                    self.connector.zone,
+                );
                 if self.template.uses(Slot::Upper) && bounds.upper.is_none() {
-                    return Err(query("the query has :upper, but its cursor is no time; take it out"));
+                    return Err(query(
+                        "the query has :upper, but its cursor is no time; take it out",
+                    ));
                 }
                 Some(bounds)
             }
@@ -332,6 +372,33 @@ impl StreamReader<'_> {
             layout: Arc::new(layout),
             bounds,
         })
+    }
+
+    /// Has the server describe the query and run it for no rows.
+    pub async fn check(&self, session: &mut dyn Session) -> Result<(), DatabaseError> {
+        let known = self.describe(session, None).await?;
+        let select = Select {
+            kind: self.kind(),
+            template: self.template,
+            layout: &known.layout,
+            bounds: known.bounds.as_ref(),
+        };
+        let sql = select.probe(session);
+        let (windows, _received) = mpsc::channel::<Batch>(1);
+        let options = FeedOptions {
+            width: known.layout.selected.len(),
+            rows_max: 1,
+            rows_per_second: 0,
+            cursor: None,
+            columns: Vec::new(),
+            high: None,
+        };
+        let mut feed = Feed::new(options, windows);
+        session.begin().await?;
+        session
+            .stream(&sql, &known.layout.selected, &mut feed)
+            .await
+            .map(|_| ())
     }
 
     /// Sends the keys of all rows that the query gives, from the start.

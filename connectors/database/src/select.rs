@@ -53,6 +53,13 @@ impl Select<'_> {
         sql
     }
 
+    /// No row, but everything that running the query takes, the permissions included.
+    pub fn probe(&self, session: &dyn Session) -> Sql {
+        let mut sql = self.from(session, &self.layout.selected);
+        sql.push(" where 1 = 0");
+        sql
+    }
+
     /// The rows from `lower` on, in the order of the cursor; all rows where there is no cursor.
     pub fn main(&self, session: &dyn Session, lower: Option<&CursorValue>) -> Sql {
         let mut sql = self.from(session, &self.layout.selected);
@@ -66,7 +73,10 @@ impl Select<'_> {
             None => sql.push(" is not null"),
         };
         if let Some(upper) = &bounds.upper {
-            sql.push(" and ").column(cursor).push(" <= ").bind(Argument::Value(upper.clone()));
+            sql.push(" and ")
+                .column(cursor)
+                .push(" <= ")
+                .bind(Argument::Value(upper.clone()));
         }
         sql.push(" order by ").column(cursor);
         for column in self.layout.key.iter().filter(|k| *k != cursor) {
@@ -82,10 +92,16 @@ impl Select<'_> {
         let mut sql = self.from(session, &self.layout.selected);
         sql.push(" where ").column(cursor).push(" is null");
         if let Some(ahead) = bounds.upper.as_ref().map(|upper| upper.back(-AHEAD_SECONDS)) {
-            sql.push(" or ").column(cursor).push(" > ").bind(Argument::Value(ahead));
+            sql.push(" or ")
+                .column(cursor)
+                .push(" > ")
+                .bind(Argument::Value(ahead));
         }
         if let Some(least) = self.zero_dates(bounds) {
-            sql.push(" or ").column(cursor).push(" < ").bind(Argument::Value(least));
+            sql.push(" or ")
+                .column(cursor)
+                .push(" < ")
+                .bind(Argument::Value(least));
         }
         Some(sql)
     }
@@ -96,7 +112,8 @@ impl Select<'_> {
         let columns: Vec<Described> = cells.map(|at| self.layout.selected[*at].clone()).collect();
         let mut sql = self.from(session, &columns);
         for (n, column) in columns.iter().enumerate() {
-            sql.push(if n == 0 { " order by " } else { ", " }).column(&column.name);
+            sql.push(if n == 0 { " order by " } else { ", " })
+                .column(&column.name);
         }
         (sql, columns)
     }

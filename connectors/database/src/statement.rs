@@ -171,8 +171,8 @@ fn body_reads(body: &SetExpr) -> Result<(), String> {
 }
 
 const WRITING: [&str; 20] = [
-    "insert", "update", "delete", "merge", "replace", "into", "create", "alter", "drop", "truncate", "grant", "revoke",
-    "call", "exec", "execute", "lock", "begin", "commit", "declare", "copy",
+    "insert", "update", "delete", "merge", "replace", "into", "create", "alter", "drop", "truncate", "grant",
+    "revoke", "call", "exec", "execute", "lock", "begin", "commit", "declare", "copy",
 ];
 
 /// The judgement without a parser: begins like a SELECT and has no bare word that writes.
@@ -201,12 +201,17 @@ fn scan(text: &str, kind: Kind, mut piece: impl FnMut(bool, &str)) -> Result<(),
         let end = match bytes[at] {
             quote @ (b'\'' | b'"' | b'`') => {
                 let backslash = kind == Kind::MySql && quote != b'`';
-                Some(quoted_end(bytes, at, quote, backslash).ok_or("the query has a quote that does not close")?)
+                Some(
+                    quoted_end(bytes, at, quote, backslash)
+                        .ok_or("the query has a quote that does not close")?,
+                )
             }
             b'-' if bytes[at..].starts_with(b"--") => Some(line_end(bytes, at)),
             b'#' if kind == Kind::MySql => Some(line_end(bytes, at)),
             b'/' if bytes[at..].starts_with(b"/*") => {
-                let close = text[at + 2..].find("*/").ok_or("the query has a comment that does not close")?;
+                let close = text[at + 2..]
+                    .find("*/")
+                    .ok_or("the query has a comment that does not close")?;
                 Some(at + 2 + close + 2)
             }
             b'$' if kind == Kind::Postgres => dollar_end(text, at),
@@ -226,7 +231,10 @@ fn scan(text: &str, kind: Kind, mut piece: impl FnMut(bool, &str)) -> Result<(),
 }
 
 fn line_end(bytes: &[u8], at: usize) -> usize {
-    bytes[at..].iter().position(|b| *b == b'\n').map_or(bytes.len(), |n| at + n)
+    bytes[at..]
+        .iter()
+        .position(|b| *b == b'\n')
+        .map_or(bytes.len(), |n| at + n)
 }
 
 fn quoted_end(bytes: &[u8], at: usize, quote: u8, backslash: bool) -> Option<usize> {
@@ -246,7 +254,9 @@ fn dollar_end(text: &str, at: usize) -> Option<usize> {
     let tag_end = text[at + 1..].find('$')? + at + 2;
     let tag = &text[at..tag_end];
     let inner = &tag[1..tag.len() - 1];
-    if inner.starts_with(|c: char| c.is_ascii_digit()) || !inner.chars().all(|c| c.is_alphanumeric() || c == '_') {
+    if inner.starts_with(|c: char| c.is_ascii_digit())
+        || !inner.chars().all(|c| c.is_alphanumeric() || c == '_')
+    {
         return None;
     }
     Some(tag_end + text[tag_end..].find(tag)? + tag.len())
@@ -358,7 +368,10 @@ mod tests {
             "select a::text, ':cursor' from t where b >= $1 and c < $2  \n"
         );
         assert_eq!(
-            rendered("select `:upper` from t where b > :cursor - :lookback", Kind::MySql),
+            rendered(
+                "select `:upper` from t where b > :cursor - :lookback",
+                Kind::MySql
+            ),
             "select `:upper` from t where b > ? - ?"
         );
         assert_eq!(
@@ -376,7 +389,10 @@ mod tests {
         for (text, word) in [
             ("delete from t", "DELETE"),
             ("select 1; drop table t", "more than one"),
-            ("with x as (delete from t returning *) select * from x", "changes data"),
+            (
+                "with x as (delete from t returning *) select * from x",
+                "changes data",
+            ),
             ("select * into u from t", "INTO"),
             ("select * from t for update", "locks"),
             ("select * from t where a = :since", ":since"),
@@ -403,7 +419,8 @@ mod tests {
         let outer = "select a.x from a, b where a.id = b.id(+) and b.\"delete\" = 'drop'";
         assert!(Parser::parse_sql(&GenericDialect {}, outer).is_err());
         Template::parse(outer, Kind::Odbc).unwrap();
-        let error = Template::parse("select f(a) from a, b where a.id = b.id(+) into c", Kind::Odbc).unwrap_err();
+        let error =
+            Template::parse("select f(a) from a, b where a.id = b.id(+) into c", Kind::Odbc).unwrap_err();
         assert!(error.contains("into"), "{error}");
     }
 }

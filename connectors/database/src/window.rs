@@ -13,7 +13,7 @@ use connector::coerce::date::DAY;
 use connector::plan::Record;
 use connector::reason::Reason;
 
-use crate::cursor::{CursorKind, CursorValue, naive};
+use crate::cursor::{CursorKind, CursorValue};
 
 /// Longest row, as JSON.
 pub const ROW_BYTES_MAX: usize = 16 << 20;
@@ -172,7 +172,10 @@ impl Window {
         let mut shown = String::from("binary, ");
         push_int(&mut shown, i64::try_from(bytes.len()).unwrap_or(i64::MAX));
         shown.push_str(" bytes: ");
-        bytes.iter().take(64).for_each(|b| shown.push_str(&format!("{b:02x}")));
+        bytes
+            .iter()
+            .take(64)
+            .for_each(|b| shown.push_str(&format!("{b:02x}")));
         if bytes.len() > 64 {
             shown.push('…');
         }
@@ -280,7 +283,9 @@ impl Window {
         match kind {
             CursorKind::Integer => {
                 let number = connector::coerce::decimal::parse(text, Default::default()).ok()?;
-                connector::coerce::decimal::to_int(number, None).ok().map(CursorValue::Integer)
+                connector::coerce::decimal::to_int(number, None)
+                    .ok()
+                    .map(CursorValue::Integer)
             }
             CursorKind::Text => Some(CursorValue::Text(text.to_owned())),
             _ => None,
@@ -376,7 +381,11 @@ fn push_moment(line: &mut String, micros: i64) {
     push_day(line, micros);
     let time = micros.rem_euclid(DAY) as u64;
     let (seconds, fraction) = (time / 1_000_000, time % 1_000_000);
-    for (mark, value) in [('T', seconds / 3600), (':', seconds / 60 % 60), (':', seconds % 60)] {
+    for (mark, value) in [
+        ('T', seconds / 3600),
+        (':', seconds / 60 % 60),
+        (':', seconds % 60),
+    ] {
         line.push(mark);
         push_digits(line, value, 2);
     }
@@ -386,16 +395,12 @@ fn push_moment(line: &mut String, micros: i64) {
     }
 }
 
-/// Whether the moment is one that chrono, and so a message to a person, can tell.
-pub fn is_tellable(micros: i64) -> bool {
-    naive(micros).is_some()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cursor::naive;
 
     #[test]
     fn a_window_is_json_lines_and_cells_at_once() {
@@ -412,14 +417,21 @@ mod tests {
         assert!(window.end_row(2));
         window.text("half");
         window.drop_open_row();
-        assert_eq!(window.line(0), r#"["甲\"\n",-5,null,"1970-01-01T00:00:01.500000Z"]"#);
-        assert_eq!(window.line(1), "[\"\u{fffd}\",0.30000000000000004,true,\"2022-01-08\"]");
-        let mut scratch = String::new();
-        assert_eq!(window.row(0).cell(0, &mut scratch), Cell::Text("甲\"\n"));
-        assert_eq!(window.row(0).cell(1, &mut scratch), Cell::Number("-5"));
-        assert_eq!(window.row(0).cell(3, &mut scratch), Cell::Instant(1_500_000));
         assert_eq!(
-            window.row(1).cell(0, &mut scratch),
+            window.line(0),
+            r#"["甲\"\n",-5,null,"1970-01-01T00:00:01.500000Z"]"#
+        );
+        assert_eq!(
+            window.line(1),
+            "[\"\u{fffd}\",0.30000000000000004,true,\"2022-01-08\"]"
+        );
+        let mut scratch = String::new();
+        let (first, second) = (window.row(0), window.row(1));
+        assert_eq!(first.cell(0, &mut scratch), Cell::Text("甲\"\n"));
+        assert_eq!(first.cell(1, &mut scratch), Cell::Number("-5"));
+        assert_eq!(first.cell(3, &mut scratch), Cell::Instant(1_500_000));
+        assert_eq!(
+            second.cell(0, &mut scratch),
             Cell::Broken(Reason::BadEncoding, "\u{fffd}")
         );
         let raw = window.pack("{\"format\":1}").unwrap();
@@ -454,8 +466,9 @@ mod tests {
             let line: Vec<String> = serde_json::from_str(window.line(0)).unwrap();
             prop_assert_eq!(&line, &texts);
             let mut scratch = String::new();
+            let row = window.row(0);
             for (n, text) in texts.iter().enumerate() {
-                prop_assert_eq!(window.row(0).cell(n, &mut scratch), Cell::Text(text));
+                prop_assert_eq!(row.cell(n, &mut scratch), Cell::Text(text));
             }
         }
     }

@@ -56,7 +56,9 @@ impl Worker {
                 stage: Bilingual::new(&self.layout.plan.dataset.title, &*self.stream),
             }))?;
         }
-        notices.into_values().try_for_each(|n| self.send(Message::Notice(n)))
+        notices
+            .into_values()
+            .try_for_each(|n| self.send(Message::Notice(n)))
     }
 
     fn checkpoint(&self, cursor: &str) -> Result<(), DatabaseError> {
@@ -70,7 +72,9 @@ impl Worker {
         if self.cancelled.load(Ordering::Relaxed) {
             return Err(DatabaseError::Cancelled);
         }
-        self.out.blocking_send(message).map_err(|_| DatabaseError::Cancelled)
+        self.out
+            .blocking_send(message)
+            .map_err(|_| DatabaseError::Cancelled)
     }
 
     fn window(
