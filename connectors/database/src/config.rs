@@ -252,7 +252,7 @@ impl DatabaseConfig {
     pub fn kind(&self) -> Result<Kind, DatabaseError> {
         match (&self.connection.url, &self.connection.odbc) {
             (Some(url), None) => {
-                let rest = url.split_once("://").map(|(scheme, rest)| (scheme, rest));
+                let rest = url.split_once("://");
                 let kind = match rest {
                     Some(("postgres" | "postgresql", _)) => Kind::Postgres,
                     Some(("mysql" | "mariadb", _)) => Kind::MySql,

@@ -296,9 +296,9 @@ fn split(text: &str, kind: Kind) -> Result<Vec<Part>, String> {
                 trouble = Some("the query is more than one statement; write one SELECT".to_owned());
             }
             current.push_str(before);
-            if mark.starts_with(';') {
+            if let Some(after) = mark.strip_prefix(';') {
                 ended = true;
-                rest = &mark[1..];
+                rest = after;
                 continue;
             }
             if mark.starts_with('?') && kind != Kind::Postgres {
