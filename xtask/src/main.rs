@@ -11,6 +11,9 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 
+/// What a bare machine cannot link, and the tests' set-up installs.
+const ODBC: &str = "database/odbc";
+
 #[derive(Parser)]
 #[command(
     name = "cargo xtask",
@@ -24,7 +27,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Install what the tests need (PostgreSQL, Python packages), then run every test.
+    /// Install what the tests need (PostgreSQL, MariaDB, unixODBC, Python packages), then run every test.
     Test {
         /// Only tests whose name contains this.
         filter: Option<String>,
@@ -89,13 +92,28 @@ fn cargo() -> Command {
 fn test(root: &Path, filter: Option<&str>) -> Result<()> {
     tidy::check(root)?;
     let postgres = setup::postgres()?;
+    setup::databases()?;
     let python = setup::python(&target_dir())?;
     // Everything at once: building packages one by one would compile the engine again for each set of
     // features. Integration tests start the binary as a process of its own.
-    run(cargo().args(["build", "--locked", "--workspace", "--all-targets"]))?;
+    run(cargo().args([
+        "build",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--features",
+        ODBC,
+    ]))?;
     let mut command = cargo();
     command
-        .args(["test", "--locked", "--workspace", "--no-fail-fast"])
+        .args([
+            "test",
+            "--locked",
+            "--workspace",
+            "--no-fail-fast",
+            "--features",
+            ODBC,
+        ])
         .env("LIANJING_POSTGRES_BIN", postgres)
         .env("LIANJING_PYTHON", python);
     if let Some(filter) = filter {
@@ -118,6 +136,8 @@ fn lint(root: &Path) -> Result<()> {
         "--locked",
         "--workspace",
         "--all-targets",
+        "--features",
+        ODBC,
         "--",
         "-D",
         "warnings",

@@ -32,6 +32,28 @@ pub fn postgres() -> Result<PathBuf> {
     )
 }
 
+/// MariaDB, unixODBC with what linking it takes, and the drivers that its tests use.
+pub fn databases() -> Result<()> {
+    // Debian's mariadbd is not on everybody's PATH.
+    let has = |program: &str| works(Command::new(program).arg("--version"));
+    let is_there = (has("mariadbd") || has("/usr/sbin/mariadbd"))
+        && has("mariadb-install-db")
+        && works(Command::new("odbcinst").args(["-q", "-d", "-n", "PostgreSQL Unicode"]))
+        && works(Command::new("odbcinst").args(["-q", "-d", "-n", "SQLite3"]))
+        && Path::new("/usr/include/sql.h").exists();
+    if is_there {
+        return Ok(());
+    }
+    apt_install(&[
+        "mariadb-server",
+        "unixodbc",
+        "unixodbc-dev",
+        "odbcinst",
+        "odbc-postgresql",
+        "libsqliteodbc",
+    ])
+}
+
 fn find_postgres() -> Option<PathBuf> {
     if let Some(dir) = std::env::var_os("LIANJING_POSTGRES_BIN") {
         return Some(dir.into());

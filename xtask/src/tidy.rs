@@ -6,9 +6,10 @@ use anyhow::{Context, Result, bail};
 use walkdir::WalkDir;
 
 /// A dependency and the only packages that may name it.
-const BORDERS: [(&str, &[&str]); 9] = [
+const BORDERS: [(&str, &[&str]); 10] = [
     ("datafusion", &["lake", "collision"]),
-    ("sqlx", &["lake", "alerts"]),
+    ("sqlx", &["lake", "alerts", "database"]),
+    ("arrow-odbc", &["database"]),
     ("petgraph", &["graph"]),
     ("tonic", &["proto", "gateway", "lianjing"]),
     ("calamine", &["files"]),
