@@ -44,7 +44,7 @@ impl Default for Limits {
             view_bytes_max: 1 << 30,
             spill_dir: None,
             spill_bytes_max: 50 << 30,
-            concurrent_rules_max: 1,
+            concurrent_rules_max: 2,
             query_rows_default: 10_000,
             evidence_rows_per_hit_max: 1000,
             mutation_time_max: Duration::from_secs(300),

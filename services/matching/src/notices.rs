@@ -16,6 +16,8 @@ pub enum Trouble {
     IdContradictsCode,
     IdContradictsName,
     AmbiguousParent,
+    NameJoined,
+    NameResembles,
 }
 
 impl Trouble {
@@ -29,6 +31,8 @@ impl Trouble {
             Self::IdContradictsCode => "ID_CONTRADICTS_CODE",
             Self::IdContradictsName => "ID_CONTRADICTS_NAME",
             Self::AmbiguousParent => "AMBIGUOUS_PARENT",
+            Self::NameJoined => "NAME_JOINED",
+            Self::NameResembles => "NAME_RESEMBLES",
         }
     }
 
@@ -61,6 +65,14 @@ impl Trouble {
             Self::IdContradictsName => (
                 "名称与编号指向不同的主体，以名称为准",
                 "a mention's name and id lead to different parties; the name was taken",
+            ),
+            Self::NameJoined => (
+                "只写了名称，写法与登记名称不同，按名称归入唯一相符的主体",
+                "names without a code, written otherwise than registered, were taken for the only organisation they fit",
+            ),
+            Self::NameResembles => (
+                "只写了名称，与已登记主体相近但不能确定，单独成为一个主体，请人工核对",
+                "names without a code that resemble a registered organisation and cannot be told for sure are parties of their own; check them",
             ),
             Self::AmbiguousParent => (
                 "分支机构的上级名称对应多个主体，未建立关联",

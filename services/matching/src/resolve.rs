@@ -2,10 +2,11 @@
 //!
 //! An organisation is told by, in this order: a checked USCC; the strict name key, when exactly one USCC goes
 //! by that name; the source's own id, through the register of suppliers or hospitals; the strict name key
-//! alone; the id alone. A person is told by a checked ID number; a staff id, through the register of staff;
+//! alone, or the only name with a code that it is a spelling of ([`near_names`]); the id alone. A person is told by a checked ID number; a staff id, through the register of staff;
 //! an id of the source's own; and otherwise is nobody but the person of that one row.
 
 mod identity;
+mod near_names;
 mod organisations;
 mod persons;
 
@@ -36,6 +37,7 @@ pub fn resolve(mentions: &[Mention]) -> Resolution {
     let mut notices = Notices::default();
     let mut identified: Vec<Option<Identity<'_>>> = vec![None; mentions.len()];
     organisations::identify(mentions, &mut names, &mut notices, &mut identified);
+    near_names::join(mentions, &names, &mut notices, &mut identified);
     let staff_keys = persons::identify(mentions, &mut notices, &mut identified);
     assemble(mentions, &names, &staff_keys, &identified, notices)
 }
@@ -66,6 +68,13 @@ impl<'a> Names<'a> {
         self.raw.insert(name, self.key_of.len() as u32);
         self.key_of.push(number);
         number
+    }
+}
+
+impl Names<'_> {
+    /// The number of the strict key of a name that was seen before.
+    fn known_key(&self, name: &str) -> Option<u32> {
+        self.key_of[*self.raw.get(name)? as usize]
     }
 }
 

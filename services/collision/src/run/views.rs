@@ -11,6 +11,7 @@ use chrono::NaiveDate;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::view::ViewTable;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
@@ -213,13 +214,23 @@ async fn keep(
         place: "the folder for temporary files".into(),
         source,
     })?;
-    let used = AtomicUsize::new(opened.reserved.iter().map(MemoryReservation::size).sum());
-    let work = parts.into_iter().enumerate().map(|(n, rows)| {
-        let path = folder.path().join(format!("{n}.parquet"));
-        drain(rows, path, &used, limits.view_bytes_max)
-    });
+    let used = Arc::new(AtomicUsize::new(
+        opened.reserved.iter().map(MemoryReservation::size).sum(),
+    ));
+    // One task each: partitions polled by one task would share one thread.
+    let work: Vec<_> = parts
+        .into_iter()
+        .enumerate()
+        .map(|(n, rows)| {
+            let path = folder.path().join(format!("{n}.parquet"));
+            SpawnedTask::spawn(drain(rows, path, used.clone(), limits.view_bytes_max)).join()
+        })
+        .collect();
     let parts: Vec<Part> = futures::future::try_join_all(work)
         .await
+        .map_err(|e| CollisionError::engine(what())(DataFusionError::ExecutionJoin(Box::new(e))))?
+        .into_iter()
+        .collect::<std::result::Result<_, DataFusionError>>()
         .map_err(CollisionError::engine(what()))?;
     if parts.iter().all(|part| part.file.is_none()) {
         let rows: Vec<Vec<RecordBatch>> = parts
@@ -296,7 +307,7 @@ struct Part {
 async fn drain(
     mut stream: SendableRecordBatchStream,
     path: std::path::PathBuf,
-    used: &AtomicUsize,
+    used: Arc<AtomicUsize>,
     bytes_max: usize,
 ) -> std::result::Result<Part, DataFusionError> {
     let mut part = Part::default();
