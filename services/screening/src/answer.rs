@@ -24,7 +24,12 @@ impl Days {
 }
 
 /// A reason under construction.
-pub(crate) fn reason(verdict: Verdict, code: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Reason {
+pub(crate) fn reason(
+    verdict: Verdict,
+    code: &'static str,
+    zh: impl Into<String>,
+    en: impl Into<String>,
+) -> Reason {
     Reason {
         verdict,
         code,

@@ -37,7 +37,18 @@ mod tests {
     fn only_plain_decimals_are_read() {
         assert_eq!(parse("1234.50"), Some(Decimal::new(123_450, 2)));
         assert_eq!(parse(" 7 "), Some(Decimal::from(7)));
-        for bad in ["", "-1", "+1", "1e5", ".5", "5.", "1,000", "壹", "1.12345678901", "1234567890123456789"] {
+        for bad in [
+            "",
+            "-1",
+            "+1",
+            "1e5",
+            ".5",
+            "5.",
+            "1,000",
+            "壹",
+            "1.12345678901",
+            "1234567890123456789",
+        ] {
             assert_eq!(parse(bad), None, "{bad:?}");
         }
     }

@@ -56,8 +56,17 @@ impl Identified {
 
 /// Identifies the subject.
 pub(crate) fn identify(index: &Index, subject: &ScreenSubject) -> Identified {
-    let given = |text: &Option<String>| text.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
-    let (party_id, uscc, name) = (given(&subject.party_id), given(&subject.uscc), given(&subject.name));
+    let given = |text: &Option<String>| {
+        text.as_deref()
+            .map(str::trim)
+            .filter(|t| !t.is_empty())
+            .map(str::to_owned)
+    };
+    let (party_id, uscc, name) = (
+        given(&subject.party_id),
+        given(&subject.uscc),
+        given(&subject.name),
+    );
     let code = uscc.as_deref().map(Uscc::parse);
     if let Some(party_id) = &party_id {
         return by_party_id(index, party_id, code.and_then(Result::ok), name.as_deref());
@@ -125,7 +134,8 @@ fn by_party_id(index: &Index, party_id: &str, code: Option<Uscc>, name: Option<&
         && code.as_str() != own
     {
         out.doubt = true;
-        out.reasons.push(mismatch(index, at, name.unwrap_or_default(), Some(&code)));
+        out.reasons
+            .push(mismatch(index, at, name.unwrap_or_default(), Some(&code)));
     } else {
         check_name(index, at, name, &mut out);
     }
@@ -171,7 +181,10 @@ fn check_name(index: &Index, at: u32, name: Option<&str>, out: &mut Identified) 
         // A near name that is another party's own is that party's.
         level if level.reading() == Reading::Candidate => {
             let search = index.names.search(name, &index.settings);
-            !search.found.iter().any(|f| f.party != at && tier(f.agreement.level) <= 1)
+            !search
+                .found
+                .iter()
+                .any(|f| f.party != at && tier(f.agreement.level) <= 1)
         }
         level => level.reading() == Reading::Same,
     };
@@ -195,8 +208,14 @@ fn mismatch(index: &Index, at: u32, name: &str, code: Option<&Uscc>) -> Reason {
     let own = party.uscc.as_deref().unwrap_or("-");
     let (zh, en) = match code {
         Some(code) => (
-            format!("名称“{name}”是“{}”（{own}）的，而所给代码为 {code}：名码不符", party.name),
-            format!("the name {name:?} is that of {} ({own}), the code given is {code}", party.name),
+            format!(
+                "名称“{name}”是“{}”（{own}）的，而所给代码为 {code}：名码不符",
+                party.name
+            ),
+            format!(
+                "the name {name:?} is that of {} ({own}), the code given is {code}",
+                party.name
+            ),
         ),
         None => (
             format!("代码 {own} 是“{}”的，而所给名称为“{name}”：名码不符", party.name),
@@ -263,7 +282,11 @@ fn by_new_code(index: &Index, code: &Uscc, name: Option<&str>) -> Identified {
         out.reasons.push(
             hit(
                 "LOOK_ALIKE",
-                format!("名称与“{}”极易混淆而代码不同：{}，疑似仿冒", party.name, near.agreement.explain_zh()),
+                format!(
+                    "名称与“{}”极易混淆而代码不同：{}，疑似仿冒",
+                    party.name,
+                    near.agreement.explain_zh()
+                ),
                 format!(
                     "the name is easily taken for {} but the code differs: {}; perhaps an imitator",
                     party.name,
@@ -312,7 +335,9 @@ fn decide(index: &Index, name: &str, search: &Search) -> Identified {
         (Some(4), 1) if !search.cut => known(index, &search.found[0]),
         (Some(tier), _) if tier <= 2 => {
             let mut out = Identified::new(Standing::Undecided);
-            let rows = search.found[..equal].iter().filter_map(|f| index.party(f.party).row.as_ref());
+            let rows = search.found[..equal]
+                .iter()
+                .filter_map(|f| index.party(f.party).row.as_ref());
             out.reasons.push(
                 not_computed(
                     "AMBIGUOUS_NAME",
@@ -329,7 +354,9 @@ fn decide(index: &Index, name: &str, search: &Search) -> Identified {
             out.reasons.push(not_computed(
                 "POSSIBLE_MATCH",
                 format!("没有名为“{name}”的主体，但有相近名称；请给出统一社会信用代码"),
-                format!("no party is called {name:?}, but near names exist; give the unified social credit code"),
+                format!(
+                    "no party is called {name:?}, but near names exist; give the unified social credit code"
+                ),
             ));
             out.candidates = told;
             out

@@ -11,8 +11,8 @@ use hashbrown::HashMap;
 
 use crate::checks;
 use crate::input::{
-    AgreementRow, BranchLink, CreditRecord, DatasetState, FilingRow, HospitalRow, ListingRow, PartyRow,
-    ProductRow, ScreeningInput, StaffTie, TenderRow, ThresholdRow,
+    AgreementRow, BranchLink, CreditRecord, DatasetState, FilingRow, HospitalRow, ListingRow, NEEDS,
+    PartyRow, ProductRow, ScreeningInput, StaffTie, TenderRow, ThresholdRow,
 };
 use crate::names::NameIndex;
 use crate::settings::Settings;
@@ -130,11 +130,14 @@ impl Index {
 
     /// What keeps a dataset from being relied on for that day; `None`: nothing. The codes are those of rules
     /// that are NOT_EVALUABLE.
-    pub(crate) fn lacking(&self, dataset: &str, columns: &[&str], as_of: NaiveDate) -> Option<Reason> {
+    pub(crate) fn lacking(&self, dataset: &str, as_of: NaiveDate) -> Option<Reason> {
         checks::lacking(
             dataset,
             self.datasets.get(dataset),
-            columns,
+            NEEDS
+                .iter()
+                .find(|(name, _)| *name == dataset)
+                .map_or(&[], |(_, columns)| columns),
             as_of,
             &self.settings.staleness,
         )

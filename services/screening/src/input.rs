@@ -189,6 +189,23 @@ pub struct FilingRow {
     pub valid_to: Option<NaiveDate>,
 }
 
+/// What the checks need: datasets, with the columns that must not be null in every row. A dataset that is not here
+/// is asked for nothing.
+pub const NEEDS: [(&str, &[&str]); 9] = [
+    ("agreements", &["hospital_id", "kind"]),
+    ("credit_records", &["record_type", "issued_on"]),
+    ("declarations", &[]),
+    ("filings", &[]),
+    ("platform_listings", &["national_code", "listed_price"]),
+    ("procurement_thresholds", &["amount"]),
+    ("relations", &["from_id"]),
+    ("staff", &["hospital_id", "id_number"]),
+    (
+        "tenders",
+        &["hospital_id", "budget_item_code", "catalogue_code", "budget"],
+    ),
+];
+
 /// What is known of a dataset as a whole. One that was never synced has no state.
 #[derive(Debug, Clone, Default)]
 pub struct DatasetState {

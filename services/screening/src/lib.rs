@@ -16,7 +16,7 @@ mod settings;
 
 pub use index::{FixedIndex, Index, not_committed};
 pub use input::{
-    AgreementRow, BranchLink, CreditRecord, DatasetState, FilingRow, HospitalRow, ListingRow, PartyRow,
-    ProductRow, RowRef, ScreeningInput, StaffTie, TenderRow, ThresholdRow,
+    AgreementRow, BranchLink, CreditRecord, DatasetState, FilingRow, HospitalRow, ListingRow, NEEDS,
+    PartyRow, ProductRow, RowRef, ScreeningInput, StaffTie, TenderRow, ThresholdRow,
 };
 pub use settings::{Settings, Staleness};

@@ -107,7 +107,10 @@ impl NameIndex {
                     .or_insert(agreement);
             }
         };
-        let strict = self.strict.get(&name.strict_hash()).map_or(&[][..], Vec::as_slice);
+        let strict = self
+            .strict
+            .get(&name.strict_hash())
+            .map_or(&[][..], Vec::as_slice);
         strict.iter().for_each(|at| consider(*at));
         let mut cut = false;
         if strict.is_empty() {
@@ -119,7 +122,13 @@ impl NameIndex {
             .into_iter()
             .map(|(party, agreement)| Found { party, agreement })
             .collect();
-        found.sort_by_key(|f| (tier(f.agreement.level), std::cmp::Reverse(f.agreement.level), f.party));
+        found.sort_by_key(|f| {
+            (
+                tier(f.agreement.level),
+                std::cmp::Reverse(f.agreement.level),
+                f.party,
+            )
+        });
         Search {
             no_name: false,
             found,
@@ -159,7 +168,10 @@ impl NameIndex {
     }
 
     /// The best level between a text and any of the names of a party, given by their places.
-    pub fn compare_with(text: &str, names: impl IntoIterator<Item = impl AsRef<str>>) -> Option<OrgAgreement> {
+    pub fn compare_with(
+        text: &str,
+        names: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Option<OrgAgreement> {
         let name = OrgName::parse(text);
         if name.is_empty() {
             return None;

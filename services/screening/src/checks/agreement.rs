@@ -30,7 +30,7 @@ struct Bound<'a> {
 }
 
 pub(crate) fn check(question: &Question<'_>) -> Vec<Reason> {
-    let mut reasons = question.lacking(&[("agreements", &["hospital_id", "kind"])]);
+    let mut reasons = question.lacking(&["agreements"]);
     if question.standing == Standing::Undecided {
         reasons.push(undecided());
     }

@@ -19,7 +19,9 @@ const LAWFUL: (&str, &str) = (
 );
 
 pub(crate) fn check(question: &Question<'_>) -> Vec<Reason> {
-    let Some(order) = &question.request.order else { return Vec::new() };
+    let Some(order) = &question.request.order else {
+        return Vec::new();
+    };
     match said(&order.channel) {
         Some("platform") => vec![clean("ON_PLATFORM", "通过平台采购", "bought on the platform")],
         Some("emergency") => vec![clean(
@@ -35,7 +37,11 @@ pub(crate) fn check(question: &Question<'_>) -> Vec<Reason> {
             format!("采购渠道“{other}”无法识别"),
             format!("the channel {other:?} is not known; use platform, filed_offline, offline or emergency"),
         )],
-        None => vec![not_computed("CHANNEL_NOT_GIVEN", "未给出采购渠道", "no channel was given")],
+        None => vec![not_computed(
+            "CHANNEL_NOT_GIVEN",
+            "未给出采购渠道",
+            "no channel was given",
+        )],
     }
 }
 
@@ -69,7 +75,9 @@ fn offline(question: &Question<'_>, order: &ScreenOrder, line: &ScreenOrderLine)
             hit(
                 "OFFLINE_WITHOUT_FILING",
                 format!("{name}（{code}）属平台采购范围{listed_zh}，却线下采购且未备案"),
-                format!("{name} ({code}) is traded on the platform{listed_en}, yet bought off it without a filing"),
+                format!(
+                    "{name} ({code}) is traded on the platform{listed_en}, yet bought off it without a filing"
+                ),
             )
             .because_lawful(LAWFUL.0, LAWFUL.1)
             .under(LAW)
@@ -108,7 +116,7 @@ fn listing<'a>(question: &Question<'a>, code: &str) -> Option<&'a ListingRow> {
 }
 
 fn filed(question: &Question<'_>, filing_no: &str, name: &str, code: &str, line: &ScreenOrderLine) -> Reason {
-    if let Some(reason) = question.lacking(&[("filings", &[])]).into_iter().next() {
+    if let Some(reason) = question.lacking(&["filings"]).into_iter().next() {
         return reason;
     }
     let Some(filing) = question.index.filings.of(filing_no).first() else {
@@ -117,7 +125,10 @@ fn filed(question: &Question<'_>, filing_no: &str, name: &str, code: &str, line:
             format!("{name}（{code}）：没有备案号 {filing_no}"),
             format!("{name} ({code}): there is no filing {filing_no}"),
         )
-        .because_lawful("备案已办理而尚未同步", "The filing was made and is not synced yet")
+        .because_lawful(
+            "备案已办理而尚未同步",
+            "The filing was made and is not synced yet",
+        )
         .under(LAW);
     };
     let days = Days::new(filing.valid_from, filing.valid_to);

@@ -38,7 +38,7 @@ impl<'a> Held<'a> {
 }
 
 pub(crate) fn check(question: &Question<'_>) -> Vec<Reason> {
-    let mut reasons = question.lacking(&[("credit_records", &["record_type", "issued_on"])]);
+    let mut reasons = question.lacking(&["credit_records"]);
     let at = match question.standing {
         Standing::Known(at) => at,
         Standing::Undecided => {
@@ -66,7 +66,8 @@ pub(crate) fn check(question: &Question<'_>) -> Vec<Reason> {
     reasons.extend(bans(question, &known));
     reasons.extend(ratings(question, &known));
     reasons.extend(penalties(question, &known));
-    if reasons.iter().all(|r| r.verdict == Verdict::Clean) && !reasons.iter().any(|r| r.code == "NOT_LISTED") {
+    if reasons.iter().all(|r| r.verdict == Verdict::Clean) && !reasons.iter().any(|r| r.code == "NOT_LISTED")
+    {
         reasons.push(clean(
             "NOT_LISTED",
             format!("{} 当日没有在有效期内的不良记录", question.as_of),
@@ -85,7 +86,8 @@ fn held<'a>(question: &Question<'a>, at: u32) -> Vec<Held<'a>> {
             // A link that began when the ban was over, or ended before the listing, carries nothing.
             let carries = link.is_none_or(|l| {
                 record.issued_on.is_none_or(|issued| {
-                    l.since.is_none_or(|s| s < years_later(issued, ban_years)) && l.until.is_none_or(|u| u > issued)
+                    l.since.is_none_or(|s| s < years_later(issued, ban_years))
+                        && l.until.is_none_or(|u| u > issued)
                 })
             });
             if carries {
@@ -119,7 +121,9 @@ fn unreadable(held: &[Held<'_>]) -> Vec<Reason> {
 
 /// When a listing bans.
 fn ban_days(record: &CreditRecord, issued: NaiveDate, ban_years: u32) -> Days {
-    let until = record.expires_on.unwrap_or_else(|| years_later(issued, ban_years));
+    let until = record
+        .expires_on
+        .unwrap_or_else(|| years_later(issued, ban_years));
     Days::new(Some(issued), Some(until))
 }
 
@@ -145,7 +149,13 @@ fn bans(question: &Question<'_>, known: &[Held<'_>]) -> Vec<Reason> {
     reasons
 }
 
-fn ban(question: &Question<'_>, listing: &Held<'_>, issued: NaiveDate, days: Days, earlier: Option<&Held<'_>>) -> Reason {
+fn ban(
+    question: &Question<'_>,
+    listing: &Held<'_>,
+    issued: NaiveDate,
+    days: Days,
+    earlier: Option<&Held<'_>>,
+) -> Reason {
     let until = day(days.to);
     let whose = match listing.through {
         Some(_) => ("（总公司或分支机构）", " (its parent or branch)"),
@@ -174,8 +184,14 @@ fn ban(question: &Question<'_>, listing: &Held<'_>, issued: NaiveDate, days: Day
     if earlier.is_some() {
         return found(
             "BANNED_NATIONWIDE",
-            format!("五年内两次列入商业贿赂不良记录{}，自 {issued} 至 {}（不含）全国公立医疗机构不得采购", whose.0, until.0),
-            format!("listed for bribery twice within five years{}: no public hospital may buy from {issued} to {} (exclusive)", whose.1, until.1),
+            format!(
+                "五年内两次列入商业贿赂不良记录{}，自 {issued} 至 {}（不含）全国公立医疗机构不得采购",
+                whose.0, until.0
+            ),
+            format!(
+                "listed for bribery twice within five years{}: no public hospital may buy from {issued} to {} (exclusive)",
+                whose.1, until.1
+            ),
         );
     }
     match (listing.province(), question.province()) {
@@ -211,10 +227,18 @@ fn ban(question: &Question<'_>, listing: &Held<'_>, issued: NaiveDate, days: Day
 /// How grave a rating is; `None`: the text says nothing known.
 fn gravity(level: &str) -> Option<u8> {
     let level = level.trim();
-    [("特别严重", 3), ("严重", 2), ("中等", 1), ("一般", 1), ("失信", 1), ("良好", 0), ("守信", 0)]
-        .into_iter()
-        .find(|(words, _)| level.contains(words))
-        .map(|(_, gravity)| gravity)
+    [
+        ("特别严重", 3),
+        ("严重", 2),
+        ("中等", 1),
+        ("一般", 1),
+        ("失信", 1),
+        ("良好", 0),
+        ("守信", 0),
+    ]
+    .into_iter()
+    .find(|(words, _)| level.contains(words))
+    .map(|(_, gravity)| gravity)
 }
 
 /// The newest rating of each place; a later one takes the place of an earlier.
@@ -229,7 +253,9 @@ fn ratings(question: &Question<'_>, known: &[Held<'_>]) -> Vec<Reason> {
         let days = Days::new(held.record.issued_on, held.record.expires_on);
         days.contain(question.as_of).then_some((held, days))
     });
-    in_force.map(|(held, days)| rating(question, &held, days)).collect()
+    in_force
+        .map(|(held, days)| rating(question, &held, days))
+        .collect()
 }
 
 fn rating(question: &Question<'_>, held: &Held<'_>, days: Days) -> Reason {
@@ -266,7 +292,9 @@ fn rating(question: &Question<'_>, held: &Held<'_>, days: Days) -> Reason {
     clean(
         "CREDIT_NOTED",
         format!("信用评价为“{level}”（{from} 起），未达到限制采购的等级或在其他省份"),
-        format!("rated {level:?} since {from}: below the grade that restricts buying, or in another province"),
+        format!(
+            "rated {level:?} since {from}: below the grade that restricts buying, or in another province"
+        ),
     )
     .citing(held.rows())
     .holding(days)
@@ -281,7 +309,9 @@ fn penalties(question: &Question<'_>, known: &[Held<'_>]) -> Vec<Reason> {
             Some("court") => ("司法判决", "a judgement"),
             _ => continue,
         };
-        let Some(issued) = held.record.issued_on else { continue };
+        let Some(issued) = held.record.issued_on else {
+            continue;
+        };
         let days = Days::new(Some(issued), Some(years_later(issued, years)));
         if days.contain(question.as_of) {
             let until = day(days.to);
@@ -289,7 +319,10 @@ fn penalties(question: &Question<'_>, known: &[Held<'_>]) -> Vec<Reason> {
                 hit(
                     "PENALTY_WITHIN_YEARS",
                     format!("{issued} 受{zh}，距今不满 {years} 年（至 {} 止）", until.0),
-                    format!("{en} on {issued}, less than {years} years ago (until {})", until.1),
+                    format!(
+                        "{en} on {issued}, less than {years} years ago (until {})",
+                        until.1
+                    ),
                 )
                 .because_lawful(
                     "不属重大违法：未被追究刑责、责令停产停业、吊销许可或处以较大数额罚款",

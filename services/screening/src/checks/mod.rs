@@ -50,10 +50,10 @@ impl<'a> Question<'a> {
     }
 
     /// As [`Index::lacking`], each that applies.
-    pub fn lacking(&self, needs: &[(&str, &[&str])]) -> Vec<Reason> {
-        needs
+    pub fn lacking(&self, datasets: &[&str]) -> Vec<Reason> {
+        datasets
             .iter()
-            .filter_map(|(dataset, columns)| self.index.lacking(dataset, columns, self.as_of))
+            .filter_map(|dataset| self.index.lacking(dataset, self.as_of))
             .collect()
     }
 }

@@ -25,7 +25,7 @@ struct Allowed<'a> {
 }
 
 pub(crate) fn check(question: &Question<'_>) -> Vec<Reason> {
-    let lacking = question.lacking(&[("platform_listings", &["national_code", "listed_price"])]);
+    let lacking = question.lacking(&["platform_listings"]);
     let Some(order) = question.request.order.as_ref().filter(|_| lacking.is_empty()) else {
         return lacking;
     };
@@ -63,9 +63,14 @@ fn judge(question: &Question<'_>, line: &ScreenOrderLine) -> Reason {
     let asked_text = price(asked);
     if asked > high.price * margin {
         let quantity = said(&line.quantity).and_then(parse);
-        let excess = quantity.and_then(|q| q.checked_mul(asked - high.price)).map(money);
+        let excess = quantity
+            .and_then(|q| q.checked_mul(asked - high.price))
+            .map(money);
         let (more_zh, more_en) = match excess {
-            Some(excess) => (format!("，共多 {excess} 元"), format!(", {excess} CNY too much in all")),
+            Some(excess) => (
+                format!("，共多 {excess} 元"),
+                format!(", {excess} CNY too much in all"),
+            ),
             None => (String::new(), String::new()),
         };
         let allowed = price(high.price);
@@ -130,7 +135,9 @@ fn valid<'a>(question: &Question<'a>, code: &str, line: &ScreenOrderLine) -> Vec
         .map(|listing| Allowed {
             listing,
             price: match (own, pack(listing.product_id.as_deref())) {
-                (Some(own), Some(theirs)) if own != theirs => (listing.listed_price * own / theirs).round_dp(4),
+                (Some(own), Some(theirs)) if own != theirs => {
+                    (listing.listed_price * own / theirs).round_dp(4)
+                }
                 _ => listing.listed_price,
             },
         })

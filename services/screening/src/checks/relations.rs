@@ -16,10 +16,10 @@ const LAWFUL: (&str, &str) = (
 
 pub(crate) fn check(question: &Question<'_>) -> Vec<Reason> {
     let index = question.index;
-    let mut reasons = question.lacking(&[("staff", &["hospital_id", "id_number"]), ("relations", &["from_id"])]);
+    let mut reasons = question.lacking(&["staff", "relations"]);
     // Declarations are the staff's own word; where they are kept they have to be fresh.
     if index.has("declarations") {
-        reasons.extend(question.lacking(&[("declarations", &[])]));
+        reasons.extend(question.lacking(&["declarations"]));
     }
     if index.ties_cut {
         reasons.push(not_computed(
@@ -105,15 +105,26 @@ fn tied(tie: &StaffTie) -> Reason {
         Some(Value::Map(hop)) => hop.get("relation").and_then(Value::as_str) == Some(relation),
         _ => false,
     };
-    let relative = ["spouse", "parent", "child", "sibling", "other_relative"].into_iter().any(way);
+    let relative = ["spouse", "parent", "child", "sibling", "other_relative"]
+        .into_iter()
+        .any(way);
     let (way_zh, way_en) = match (hops, relative) {
-        (1, _) => ("直接持股或任职".to_owned(), "directly, by a holding or post".to_owned()),
-        (2, true) => ("由其亲属持股或任职".to_owned(), "through a relative's holding or post".to_owned()),
+        (1, _) => (
+            "直接持股或任职".to_owned(),
+            "directly, by a holding or post".to_owned(),
+        ),
+        (2, true) => (
+            "由其亲属持股或任职".to_owned(),
+            "through a relative's holding or post".to_owned(),
+        ),
         _ => (format!("经 {hops} 跳相连"), format!("in {hops} hops")),
     };
     let share = tie.share.map(|s| s.normalize());
     let (share_zh, share_en) = match share {
-        Some(share) => (format!("，合计持股 {share}%"), format!(", combined share {share} %")),
+        Some(share) => (
+            format!("，合计持股 {share}%"),
+            format!(", combined share {share} %"),
+        ),
         None => (String::new(), String::new()),
     };
     let (control_zh, control_en) = match tie.controls {
@@ -122,9 +133,19 @@ fn tied(tie: &StaffTie) -> Reason {
     };
     let hospital = tie.hospital_id.as_deref().unwrap_or("-");
     let mut reason = hit(
-        if tie.is_key_post { "KEY_STAFF_TIED" } else { "STAFF_TIED" },
-        format!("医院 {hospital} {post_zh} {} 与该供应商有关联：{way_zh}{share_zh}{control_zh}", tie.staff_id),
-        format!("{post_en} {} of hospital {hospital} is tied to the supplier {way_en}{share_en}{control_en}", tie.staff_id),
+        if tie.is_key_post {
+            "KEY_STAFF_TIED"
+        } else {
+            "STAFF_TIED"
+        },
+        format!(
+            "医院 {hospital} {post_zh} {} 与该供应商有关联：{way_zh}{share_zh}{control_zh}",
+            tie.staff_id
+        ),
+        format!(
+            "{post_en} {} of hospital {hospital} is tied to the supplier {way_en}{share_en}{control_en}",
+            tie.staff_id
+        ),
     )
     .because_lawful(LAWFUL.0, LAWFUL.1)
     .under(LAW)
@@ -147,7 +168,10 @@ fn small_holding(tie: &StaffTie) -> Reason {
     clean(
         "SMALL_LISTED_HOLDING",
         format!("人员 {} 持有股份有限公司少量股份，可能购自证券市场", tie.staff_id),
-        format!("staff {} holds a few shares of a company limited by shares, perhaps bought on the exchange", tie.staff_id),
+        format!(
+            "staff {} holds a few shares of a company limited by shares, perhaps bought on the exchange",
+            tie.staff_id
+        ),
     )
     .citing(std::iter::once(&tie.staff_row).chain(&tie.hop_rows))
     .holding(days(tie))

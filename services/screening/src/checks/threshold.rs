@@ -22,13 +22,19 @@ const LAW_SPLIT: &str = "政府采购法第28条；政府采购法实施条例�
 const TENDERS_CITED_MAX: usize = 20;
 
 pub(crate) fn check(question: &Question<'_>) -> Vec<Reason> {
-    let Some(order) = &question.request.order else { return Vec::new() };
+    let Some(order) = &question.request.order else {
+        return Vec::new();
+    };
     match said(&order.method) {
         Some("public") => {
             return vec![clean("PUBLIC_TENDER", "采用公开招标", "it is a public tender")];
         }
         Some("framework") => {
-            return vec![clean("FRAMEWORK", "框架协议项下成交", "a call-off under a framework agreement")];
+            return vec![clean(
+                "FRAMEWORK",
+                "框架协议项下成交",
+                "a call-off under a framework agreement",
+            )];
         }
         _ => {}
     }
@@ -39,7 +45,7 @@ pub(crate) fn check(question: &Question<'_>) -> Vec<Reason> {
             format!("another method was approved ({approval}); check that the approval came first"),
         )];
     }
-    let mut lacking = question.lacking(&[("procurement_thresholds", &["amount"])]);
+    let mut lacking = question.lacking(&["procurement_thresholds"]);
     let (kind, region, amount) = (kind(order), region(question), amount(order));
     if kind.is_none() {
         lacking.push(not_computed(
@@ -69,7 +75,10 @@ pub(crate) fn check(question: &Question<'_>) -> Vec<Reason> {
         return vec![not_computed(
             "NO_STANDARD_THAT_DAY",
             format!("{} 在行政区划 {region} 没有有效的限额标准", question.as_of),
-            format!("no standard is in force for region {region} on {}", question.as_of),
+            format!(
+                "no standard is in force for region {region} on {}",
+                question.as_of
+            ),
         )];
     };
     let mut reasons = vec![alone(order, kind, amount, standard)];
@@ -103,14 +112,25 @@ fn region<'a>(question: &Question<'a>) -> Option<&'a str> {
 }
 
 /// The standard in force for the nearest place that has one: district, city, province, country.
-fn standard<'a>(question: &Question<'a>, kind: &str, region: &str, day: NaiveDate) -> Option<&'a ThresholdRow> {
-    let measure = if kind == "works" { "must_tender" } else { "public_tender" };
+fn standard<'a>(
+    question: &Question<'a>,
+    kind: &str,
+    region: &str,
+    day: NaiveDate,
+) -> Option<&'a ThresholdRow> {
+    let measure = if kind == "works" {
+        "must_tender"
+    } else {
+        "public_tender"
+    };
     let (city, province) = (format!("{}00", &region[..4]), format!("{}0000", &region[..2]));
     let places = [region, &city, &province, "000000", ""];
     places.into_iter().find_map(|place| {
         let rows = question.index.thresholds.of(place).iter();
         rows.filter(|t| {
-            &*t.kind == kind && &*t.measure == measure && Days::new(t.effective_from, t.effective_to).contain(day)
+            &*t.kind == kind
+                && &*t.measure == measure
+                && Days::new(t.effective_from, t.effective_to).contain(day)
         })
         .max_by_key(|t| (t.amount, &t.row))
     })
@@ -119,7 +139,10 @@ fn standard<'a>(question: &Question<'a>, kind: &str, region: &str, day: NaiveDat
 fn named(standard: &ThresholdRow) -> (String, String) {
     let source = standard.source.as_deref().unwrap_or(&standard.row.key);
     let amount = money(standard.amount);
-    (format!("{amount} 元（{source}）"), format!("{amount} CNY ({source})"))
+    (
+        format!("{amount} 元（{source}）"),
+        format!("{amount} CNY ({source})"),
+    )
 }
 
 fn alone(order: &ScreenOrder, kind: &str, amount: Decimal, standard: &ThresholdRow) -> Reason {
@@ -172,11 +195,12 @@ fn with_earlier(
     amount: Decimal,
     standard_now: &ThresholdRow,
 ) -> Reason {
-    let lacking = question.lacking(&[("tenders", &["hospital_id", "budget_item_code", "catalogue_code", "budget"])]);
+    let lacking = question.lacking(&["tenders"]);
     if let Some(reason) = lacking.into_iter().next() {
         return reason;
     }
-    let (Some(item), Some(catalogue_code)) = (said(&order.budget_item_code), said(&order.catalogue_code)) else {
+    let (Some(item), Some(catalogue_code)) = (said(&order.budget_item_code), said(&order.catalogue_code))
+    else {
         return not_computed(
             "BUDGET_ITEM_NOT_GIVEN",
             "未给出预算项目编码和品目编码，无法与本年度同类采购累计",
@@ -214,8 +238,11 @@ fn with_earlier(
         let tenders = earlier.iter().take(TENDERS_CITED_MAX).map(|t| &t.row);
         tenders.chain([&highest.row]).collect()
     });
-    let within = format!("{year} 年度预算项目 {item} 品目 {class} 非公开招标共 {count} 次，累计 {sum_text} 元");
-    let within_en = format!("{year}, budget item {item}, class {class}: {count} purchases by other than public tender, {sum_text} CNY in all");
+    let within =
+        format!("{year} 年度预算项目 {item} 品目 {class} 非公开招标共 {count} 次，累计 {sum_text} 元");
+    let within_en = format!(
+        "{year}, budget item {item}, class {class}: {count} purchases by other than public tender, {sum_text} CNY in all"
+    );
     if earlier.is_empty() || sum <= highest.amount {
         return clean(
             "SUM_WITHIN_STANDARD",
