@@ -42,6 +42,22 @@ struct Current {
     looked_at: Instant,
 }
 
+fn panicked(error: &tokio::task::JoinError) -> CollisionError {
+    CollisionError::Panicked {
+        what: "the index of screening".to_owned(),
+        detail: error.to_string(),
+    }
+}
+
+/// Taken back when the look ends, however it ends.
+struct Looking<'a>(&'a AtomicBool);
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
 impl Desk {
     pub fn new(
         source: Arc<dyn SnapshotSource>,
@@ -65,17 +81,27 @@ impl Desk {
     pub async fn index(self: Arc<Self>, min_snapshot: i64) -> Result<Arc<Index>> {
         if let Some(current) = self.current().filter(|c| c.snapshot >= min_snapshot) {
             if current.looked_at.elapsed() >= LOOK_AFTER && !self.looking.swap(true, Ordering::AcqRel) {
-                let desk = self.clone();
-                tokio::spawn(async move {
-                    if let Err(error) = desk.refresh(0).await {
-                        tracing::warn!(error = %error, "screening.refresh.failed: answers rest on the snapshot before");
-                    }
-                    desk.looking.store(false, Ordering::Release);
-                });
+                tokio::spawn(self.clone().look());
             }
             return Ok(current.index);
         }
-        self.refresh(min_snapshot).await
+        // A task of its own: a caller that leaves does not undo what the others wait for too.
+        let desk = self.clone();
+        tokio::spawn(async move { desk.refresh(min_snapshot).await })
+            .await
+            .map_err(|e| panicked(&e))?
+    }
+
+    /// Looks once, beside the answers.
+    async fn look(self: Arc<Self>) {
+        let _looking = Looking(&self.looking);
+        if let Err(error) = self.refresh(0).await {
+            tracing::warn!(error = %error, "screening.refresh.failed: answers rest on the snapshot before");
+            if let Some(current) = self.current() {
+                let looked_at = Instant::now();
+                self.put(Current { looked_at, ..current });
+            }
+        }
     }
 
     fn current(&self) -> Option<Current> {
@@ -122,10 +148,7 @@ impl Desk {
         // Taking names apart is work for a thread that nobody waits on.
         let index = tokio::task::spawn_blocking(move || Index::build(input, Settings::default()))
             .await
-            .map_err(|e| CollisionError::Panicked {
-                what: "the index of screening".to_owned(),
-                detail: e.to_string(),
-            })?;
+            .map_err(|e| panicked(&e))?;
         tracing::info!(
             screening.snapshot = snapshot.id(),
             screening.parties = index.parties(),
