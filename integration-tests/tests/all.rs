@@ -6,4 +6,5 @@ mod duckdb;
 mod first_hospital;
 mod province;
 mod readme;
+mod screening;
 mod server;

@@ -17,6 +17,7 @@ mod memory;
 mod query;
 pub mod rules;
 pub mod run;
+mod screening;
 pub mod session;
 pub mod sql;
 mod values;

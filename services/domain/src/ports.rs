@@ -13,6 +13,7 @@ use crate::alert::{Alert, AlertEvent, RuleCounts};
 use crate::failure::Failure;
 use crate::hit::{RuleState, RunOutput};
 use crate::rule::RuleSpec;
+use crate::screening::{ScreenRequest, Screening};
 use crate::text::Bilingual;
 use crate::value::Value;
 
@@ -394,4 +395,20 @@ pub trait GraphPort: Send + Sync {
         as_of: Option<NaiveDate>,
         limit: usize,
     ) -> Result<Vec<PartyPath>>;
+}
+
+// === Screening ===
+
+/// Answers screenings over one snapshot, without waiting for anything.
+pub trait Screener: Send + Sync {
+    fn snapshot(&self) -> i64;
+    /// The same request on the same snapshot: the same answer.
+    fn screen(&self, request: &ScreenRequest) -> Screening;
+}
+
+#[async_trait]
+pub trait ScreeningPort: Send + Sync {
+    /// What answers over snapshot `min_snapshot` or a newer one. 0: whatever is at hand, which is the newest or
+    /// one that was the newest a moment ago. OUT_OF_RANGE when `min_snapshot` was not committed yet.
+    async fn screener(&self, min_snapshot: i64) -> Result<Arc<dyn Screener>>;
 }

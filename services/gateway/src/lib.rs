@@ -17,7 +17,7 @@ pub mod status;
 use std::sync::Arc;
 
 use domain::clock::Clock;
-use domain::ports::{AlertsPort, CollisionPort, GraphPort, QueryPort, SyncPort};
+use domain::ports::{AlertsPort, CollisionPort, GraphPort, QueryPort, ScreeningPort, SyncPort};
 
 pub use error::GatewayError;
 pub use server::{Gateway, InProcess, MESSAGE_BYTES_MAX};
@@ -30,6 +30,7 @@ pub struct Ports {
     pub alerts: Arc<dyn AlertsPort>,
     pub query: Arc<dyn QueryPort>,
     pub graph: Arc<dyn GraphPort>,
+    pub screening: Arc<dyn ScreeningPort>,
     pub clock: Arc<dyn Clock>,
 }
 

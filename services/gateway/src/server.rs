@@ -11,6 +11,7 @@ use proto::v1::connector_service_server::ConnectorServiceServer;
 use proto::v1::graph_service_server::GraphServiceServer;
 use proto::v1::operation_service_server::OperationServiceServer;
 use proto::v1::query_service_server::QueryServiceServer;
+use proto::v1::screening_service_server::ScreeningServiceServer;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -166,6 +167,7 @@ impl Gateway {
             .add_service(sized!(QueryServiceServer))
             .add_service(sized!(GraphServiceServer))
             .add_service(sized!(OperationServiceServer))
+            .add_service(sized!(ScreeningServiceServer))
             .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
         let stopping = async {
             shutdown.await;

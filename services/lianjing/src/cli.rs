@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::Lang;
 
 use crate::commands::{
-    alerts, demo, generate, graph, operations, push, quarantine, rules, run, serve, sql, sync,
+    alerts, demo, generate, graph, operations, push, quarantine, rules, run, screen, serve, sql, sync,
 };
 
 const ABOUT: &str = "Lianjing watches the purchasing of public hospitals: it syncs their exports, collides them by rules, and explains every alert.\n廉镜：同步医院采购数据，按规则碰撞，逐条说明预警依据。";
@@ -20,7 +20,7 @@ With your own exports / 用自己的数据:
   lianjing alerts list                             then: lianjing alerts show ID
 
 Exit status / 退出码: 0 done, 1 the work failed, 2 bad usage or configuration,
-  3 done but some input was quarantined or some rule was NOT_EVALUABLE.
+  3 done but some input was quarantined, some rule was NOT_EVALUABLE or some check could not be computed.
 Results go to stdout, words and progress to stderr. LIANJING_LOG=info shows the log.";
 
 /// The whole command line.
@@ -129,6 +129,8 @@ pub enum Command {
     Link(graph::LinkArgs),
     /// Find a party by name, code or id / 查找主体
     Party(graph::PartyArgs),
+    /// Screen a supplier or orders before approval: hit, clean or could not be computed / 事前筛查
+    Screen(screen::ScreenArgs),
     /// Run an alert's rule again where it was found, and compare the evidence / 重放预警
     Replay(alerts::ReplayArgs),
     /// Write a synthetic province / 生成合成数据

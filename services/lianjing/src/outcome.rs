@@ -10,7 +10,7 @@ use tonic::{Code, Status};
 pub enum Done {
     /// 0.
     Fully,
-    /// 3: some input was quarantined, or some rule was NOT_EVALUABLE.
+    /// 3: some input was quarantined, some rule was NOT_EVALUABLE, or some check could not be computed.
     Partly,
 }
 

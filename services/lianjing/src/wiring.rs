@@ -95,7 +95,8 @@ pub async fn open(global: &Global, opening: Opening) -> CliResult<Wired> {
         collision: engine.clone(),
         alerts: Arc::new(alerts.clone()),
         query: engine.clone(),
-        graph: engine,
+        graph: engine.clone(),
+        screening: engine,
         clock,
     };
     let options = Options {

@@ -1,6 +1,7 @@
 //! Measures parsing and comparing of names on a labelled set, and what the levels say about its truth.
 //!
 //! `cargo run --release -p matching --example compare_speed -- SET.csv` (written by the example chinese_set).
+#![expect(clippy::print_stdout, reason = "an example prints what it finds")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::hint::black_box;

@@ -1,6 +1,7 @@
 //! Prints how two names (or addresses) are taken apart and how they compare.
 //!
 //! `cargo run -p matching --example name_probe -- [--person | --address] NAME [NAME]`
+#![expect(clippy::print_stdout, reason = "an example prints what it finds")]
 
 use matching::{Address, OrgName, PersonName, compare_addresses, compare_orgs, compare_persons};
 

@@ -11,7 +11,7 @@ use domain::hit::RunOutput;
 use domain::ports::futures_stream::BoxStream;
 use domain::ports::{
     CollisionPort, EvidenceCheck, EvidenceRef, GraphPort, MutantResult, PartyInfo, PartyPath, Progress,
-    QueryItem, QueryPort, QueryRequest, Rule, RuleCaseResult, RunRequest,
+    QueryItem, QueryPort, QueryRequest, Rule, RuleCaseResult, RunRequest, Screener, ScreeningPort,
 };
 use futures::StreamExt;
 use tokio::sync::Mutex;
@@ -24,6 +24,7 @@ use crate::rules::{Bundle, LoadedRule};
 use crate::run::evidence;
 use crate::run::hits::RowKey;
 use crate::run::runner::Runner;
+use crate::screening::Desk;
 use crate::session::Limits;
 use crate::{lint, query};
 
@@ -36,18 +37,22 @@ pub struct Engine {
     runtime: Arc<RuntimeEnv>,
     /// The newest snapshot that was asked about parties; building its graph takes a while.
     parties: Mutex<Option<Arc<PartyQuestions>>>,
+    screening: Arc<Desk>,
 }
 
 impl Engine {
     /// Fails when the spill folder cannot be used.
     pub fn new(source: Arc<dyn SnapshotSource>, bundle: Bundle, limits: Limits) -> Result<Self> {
         let runtime = limits.runtime()?;
+        let bundle = Arc::new(bundle);
+        let screening = Desk::new(source.clone(), runtime.clone(), bundle.clone(), limits.clone());
         Ok(Self {
             source,
-            bundle: Arc::new(bundle),
+            bundle,
             limits,
             runtime,
             parties: Mutex::default(),
+            screening: Arc::new(screening),
         })
     }
 
@@ -172,6 +177,13 @@ impl QueryPort for Engine {
 
     async fn snapshots(&self, limit: usize) -> std::result::Result<Vec<(i64, String, String)>, Failure> {
         Ok(self.source.snapshots(limit).await?)
+    }
+}
+
+#[async_trait]
+impl ScreeningPort for Engine {
+    async fn screener(&self, min_snapshot: i64) -> std::result::Result<Arc<dyn Screener>, Failure> {
+        Ok(self.screening.clone().index(min_snapshot).await?)
     }
 }
 

@@ -35,6 +35,11 @@ pub const DATASETS: [&str; 6] = [
 /// Builds the graph of the snapshot that `context` shows and registers its table functions there.
 pub async fn register(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Result<()> {
     let graph: Arc<Graph> = Arc::new(build(context, snapshot).await?);
-    functions::register(context, graph);
+    register_graph(context, graph);
     Ok(())
+}
+
+/// Registers the table functions of a graph that was built already.
+pub fn register_graph(context: &SessionContext, graph: Arc<Graph>) {
+    functions::register(context, graph);
 }

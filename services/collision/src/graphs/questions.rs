@@ -233,7 +233,7 @@ impl PartyQuestions {
     }
 }
 
-fn date(day: Option<i32>) -> Option<NaiveDate> {
+pub(crate) fn date(day: Option<i32>) -> Option<NaiveDate> {
     NaiveDate::default().checked_add_signed(chrono::TimeDelta::days(day?.into()))
 }
 
@@ -246,7 +246,7 @@ fn public_path(path: &FoundPath<'_>) -> PartyPath {
     }
 }
 
-fn public_hop(hop: &Hop<'_>) -> Value {
+pub(crate) fn public_hop(hop: &Hop<'_>) -> Value {
     let day = |d: Option<i32>| date(d).map_or(Value::Null, |d| Value::Text(d.to_string()));
     Value::Map(BTreeMap::from([
         ("from".to_owned(), Value::text(hop.from)),

@@ -7,6 +7,7 @@ mod alert;
 mod operation;
 mod rule;
 mod run;
+mod screening;
 mod sync;
 mod value;
 
@@ -19,6 +20,7 @@ pub use alert::{
 pub use operation::{code_of_error, error_to_proto, progress_to_proto};
 pub use rule::{case_to_proto, mutant_to_proto, rule_to_proto};
 pub use run::{run_from_proto, run_to_proto};
+pub use screening::{check_to_proto, question_from_proto, screening_to_proto, verdict_to_proto};
 pub use sync::{quarantine_from_proto, quarantine_to_proto, report_from_proto, report_to_proto};
 pub use value::{
     bilingual_from_proto, bilingual_to_proto, map_from_proto, map_to_proto, value_from_proto, value_to_proto,

@@ -6,6 +6,7 @@ mod connector;
 mod graph;
 mod operation;
 mod query;
+mod screening;
 
 use futures::{Stream, StreamExt as _};
 use tokio_util::sync::CancellationToken;

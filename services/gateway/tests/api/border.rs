@@ -19,13 +19,14 @@ use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use crate::fakes::World;
 use crate::harness::{reason, serve, serve_with};
 
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 7] = [
     "lianjing.v1.AlertService",
     "lianjing.v1.CollisionService",
     "lianjing.v1.ConnectorService",
     "lianjing.v1.GraphService",
     "lianjing.v1.OperationService",
     "lianjing.v1.QueryService",
+    "lianjing.v1.ScreeningService",
 ];
 
 #[tokio::test]

@@ -52,6 +52,7 @@ impl World {
             alerts: self.clone(),
             query: self.clone(),
             graph: self.clone(),
+            screening: Arc::new(crate::screening::port()),
             clock: Arc::new(FixedClock(
                 DateTime::from_timestamp(1_738_310_400, 0).expect("valid"),
             )),

@@ -11,6 +11,7 @@ use proto::v1::connector_service_client::ConnectorServiceClient;
 use proto::v1::graph_service_client::GraphServiceClient;
 use proto::v1::operation_service_client::OperationServiceClient;
 use proto::v1::query_service_client::QueryServiceClient;
+use proto::v1::screening_service_client::ScreeningServiceClient;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -65,6 +66,9 @@ impl Served {
     }
     pub fn graph(&self) -> GraphServiceClient<Channel> {
         GraphServiceClient::new(self.channel.clone())
+    }
+    pub fn screening(&self) -> ScreeningServiceClient<Channel> {
+        ScreeningServiceClient::new(self.channel.clone())
     }
     pub fn operations(&self) -> OperationServiceClient<Channel> {
         OperationServiceClient::new(self.channel.clone())

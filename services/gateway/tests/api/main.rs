@@ -6,3 +6,4 @@ mod calls;
 mod fakes;
 mod harness;
 mod operations;
+mod screening;

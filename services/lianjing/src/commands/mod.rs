@@ -9,6 +9,7 @@ pub mod push;
 pub mod quarantine;
 pub mod rules;
 pub mod run;
+pub mod screen;
 pub mod serve;
 pub mod show;
 pub mod sql;
@@ -48,6 +49,7 @@ pub async fn dispatch(cli: Cli) -> CliResult {
         Command::Snapshots(args) => sql::snapshots(&args, &connection, &mut output).await,
         Command::Link(args) => graph::link(&args, &connection, &mut output).await,
         Command::Party(args) => graph::party(&args, &connection, &mut output).await,
+        Command::Screen(args) => screen::screen(&args, &connection, &mut output).await,
         Command::Replay(args) => alerts::replay(&args, &connection, &mut output).await,
         Command::Operations(args) => operations::operations(&args, &connection, &mut output).await,
         Command::Generate(_) | Command::Serve(_) | Command::Demo(_) => unreachable!("answered above"),
