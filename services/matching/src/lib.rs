@@ -5,6 +5,7 @@
 //! probabilistic one takes its place behind the [`Resolver`] trait.
 
 pub mod identifier;
+pub mod linkage;
 pub mod name;
 mod notices;
 mod party;
