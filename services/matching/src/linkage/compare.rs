@@ -5,6 +5,9 @@ use super::records::Records;
 use super::schema::FieldKind;
 use super::similarity::{distance_at_most, is_prefix};
 use super::values::{MISSING, Values};
+use crate::han::{looks_like, simplify};
+use crate::org::{OrgLevel, compare_orgs};
+use crate::pinyin::sounds_like;
 
 /// One comparison, bound to the records it reads.
 #[derive(Clone, Copy)]
@@ -101,15 +104,90 @@ fn within(values: &Values, x: u32, y: u32) -> Level {
         FieldKind::Date => dates(a, b),
         FieldKind::Phone => phones(masks, a, b),
         FieldKind::Email => emails(masks, a, b),
+        FieldKind::OrgName => organisations(compare_orgs(values.org(x), values.org(y)).level),
+        FieldKind::Address => addresses(masks, a, b),
+        FieldKind::PersonName if a.iter().any(|s| *s >= HAN) && b.iter().any(|s| *s >= HAN) => {
+            chinese_names(values.text(x), values.text(y))
+        }
         FieldKind::PersonName if same_tokens(values.text(x), values.text(y)) => Level::Variant,
         _ => texts(kind, masks, a, b),
+    }
+}
+
+/// Symbols from here on are taken for Han characters.
+const HAN: u16 = 0x2e80;
+
+/// What the parts of two organisations' names say, as a level.
+fn organisations(level: OrgLevel) -> Level {
+    match level {
+        OrgLevel::Identical | OrgLevel::StrictKey => Level::Exact,
+        OrgLevel::LooseKey => Level::Variant,
+        OrgLevel::Former
+        | OrgLevel::MissingSuffix
+        | OrgLevel::RegionMissing
+        | OrgLevel::Abbreviation
+        | OrgLevel::PinyinEqual => Level::Partial,
+        OrgLevel::FormChanged | OrgLevel::Confusable | OrgLevel::TypoElsewhere => Level::Close,
+        OrgLevel::Acronym | OrgLevel::ForeignCompatible | OrgLevel::RegionNested | OrgLevel::CoreOnly => {
+            Level::Similar
+        }
+        OrgLevel::Missing => Level::Missing,
+        OrgLevel::Different => Level::Different,
+        OrgLevel::SameCoreOtherRegion | OrgLevel::SameCoreOtherTrade => Level::Related,
+        OrgLevel::SameParentBranches | OrgLevel::BranchOf | OrgLevel::OrdinalConflict => Level::Conflict,
+    }
+}
+
+/// Chinese names: the same in simplified characters, one homophone or look-alike character, one character left
+/// out. Any other difference in so short a name is a different name.
+fn chinese_names(a: &str, b: &str) -> Level {
+    let simple = |text: &str| -> Vec<char> { simplify(text).chars().filter(|c| c.is_alphanumeric()).collect() };
+    let (x, y) = (simple(a), simple(b));
+    if x == y {
+        return Level::Variant;
+    }
+    if x.len() != y.len() {
+        let (short, long) = if x.len() < y.len() { (&x, &y) } else { (&y, &x) };
+        let inside = short.len() >= 2
+            && long.len() == short.len() + 1
+            && (0..long.len()).any(|skip| long.iter().enumerate().filter(|(at, _)| *at != skip).map(|(_, c)| c).eq(short));
+        return if inside { Level::Similar } else { Level::Different };
+    }
+    let differing: Vec<(char, char)> = x.iter().zip(&y).filter(|(p, q)| p != q).map(|(p, q)| (*p, *q)).collect();
+    match differing.as_slice() {
+        [(p, q)] if sounds_like(*p, *q) || looks_like(*p, *q) => Level::Close,
+        // Three characters and more, the surname among what agrees.
+        [_] if x.len() >= 3 && x[0] == y[0] => Level::Related,
+        _ => Level::Different,
+    }
+}
+
+/// Addresses as letters and digits: one within the other (the province left out), a slip that leaves the
+/// numbers alone, or the same street with other numbers.
+fn addresses((x, y): (u64, u64), a: &[u16], b: &[u16]) -> Level {
+    let digits = |text: &[u16]| -> Vec<u16> { text.iter().copied().filter(|s| (48..58).contains(s)).collect() };
+    let (m, n) = (digits(a), digits(b));
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    if short.len() >= 6 && m == n && (long.ends_with(short) || long.starts_with(short)) {
+        return Level::Variant;
+    }
+    let (close, similar) = allowed(FieldKind::Address, a, b);
+    if (x ^ y).count_ones() > 2 * similar {
+        return Level::Different;
+    }
+    match distance_at_most(a, b, similar) {
+        Some(d) if m == n && d <= close => Level::Close,
+        Some(_) if m == n => Level::Similar,
+        Some(_) if m.starts_with(&n) || n.starts_with(&m) => Level::Partial,
+        Some(_) => Level::Related,
+        None => Level::Different,
     }
 }
 
 /// Edits allowed for `close` and for `similar`, by kind and length of the longer text.
 fn allowed(kind: FieldKind, a: &[u16], b: &[u16]) -> (u32, u32) {
     let longest = a.len().max(b.len()) as u32;
-    let han = a.iter().chain(b).any(|s| *s >= 0x2e80);
+    let han = a.iter().chain(b).any(|s| *s >= HAN);
     match kind {
         FieldKind::HouseNumber => (u32::from(longest >= 2), 0),
         FieldKind::Postcode => (u32::from(longest >= 3), 0),

@@ -111,6 +111,7 @@ impl Model {
     /// The shipped model for a schema.
     pub fn shipped(schema: &Schema) -> Self {
         let swaps = swaps(schema);
+        let organisations = schema.of_kind(FieldKind::OrgName).is_some();
         let comparisons = schema
             .fields
             .iter()
@@ -118,7 +119,14 @@ impl Model {
             .take(COMPARISONS_MAX)
             .map(|(at, field)| {
                 let swapped_with = swaps[at].map(|s| schema.fields[s].name.clone());
-                let levels = priors(field.kind, swapped_with.is_some());
+                let mut levels = priors(field.kind, swapped_with.is_some());
+                if organisations && field.kind == FieldKind::PersonName {
+                    // Legal representatives change; a person's own name hardly does.
+                    levels
+                        .iter_mut()
+                        .filter(|p| p.level == Level::Different)
+                        .for_each(|p| p.m = 0.12);
+                }
                 ModelComparison {
                     output_column_name: field.name.clone(),
                     kind: field.kind,

@@ -7,6 +7,7 @@ use super::model::{BlockingRule, ModelError};
 use super::records::Records;
 use super::schema::{FieldKind, Schema};
 use super::values::{MISSING, Values};
+use crate::org::KeyKind;
 
 /// What of a field's text makes a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +20,25 @@ enum Transform {
     Last(usize),
     /// Consonant skeleton of a Latin word, as American Soundex codes it.
     Soundex,
+    /// A key that names of organisations give.
+    Org(KeyKind),
     /// The words of all the fields in alphabetical order, so that swapped fields give one key.
     Sorted,
 }
+
+/// Keys of organisations' names that rules may use, as `core`, `core_sound`, ...
+const ORG_KEYS: [KeyKind; 10] = [
+    KeyKind::Strict,
+    KeyKind::Loose,
+    KeyKind::Core,
+    KeyKind::CoreSound,
+    KeyKind::CoreShape,
+    KeyKind::RegionTradeFirst,
+    KeyKind::RegionTradeLast,
+    KeyKind::CoreWithout,
+    KeyKind::Opening,
+    KeyKind::Parent,
+];
 
 /// One part of a rule: fields, any of which may give the key, and a transform.
 #[derive(Debug, Clone)]
@@ -74,18 +91,25 @@ fn parse(text: &str, schema: &Schema) -> Result<Part, String> {
             .and_then(number)
             .map(Transform::First)
             .or_else(|| other.strip_prefix("last").and_then(number).map(Transform::Last))
+            .or_else(|| {
+                let org = ORG_KEYS.iter().find(|k| k.as_str().strip_prefix("name_") == Some(other))?;
+                Some(Transform::Org(*org))
+            })
             .ok_or_else(|| {
-                format!("unknown transform {other:?}; known are whole, first1..32, last1..32, soundex, sorted")
+                format!("unknown transform {other:?}; known are whole, first1..32, last1..32, soundex, sorted, and for names of organisations strict, loose, core, core_sound, core_shape, core_without, region_trade_first, region_trade_last, opening, parent")
             })?,
     };
     let fields: Result<Vec<usize>, String> = fields
         .split('|')
         .map(|f| schema.index(f).ok_or_else(|| format!("the records have no column {f:?}")))
         .collect();
-    Ok(Part {
-        fields: fields?,
-        transform,
-    })
+    let fields = fields?;
+    if matches!(transform, Transform::Org(_))
+        && let Some(other) = fields.iter().find(|f| schema.fields[**f].kind != FieldKind::OrgName)
+    {
+        return Err(format!("{:?} holds no names of organisations", schema.fields[*other].name));
+    }
+    Ok(Part { fields, transform })
 }
 
 impl Part {
@@ -106,7 +130,12 @@ impl Part {
         }
         for field in &self.fields {
             let number = row[*field];
-            if number != MISSING {
+            if number == MISSING {
+                continue;
+            }
+            if let Transform::Org(kind) = self.transform {
+                out.extend(records.values(*field).org_keys(number, kind));
+            } else {
                 out.extend(key(self.transform, records.values(*field), number));
             }
         }
@@ -127,7 +156,7 @@ impl Part {
 fn key(transform: Transform, values: &Values, number: u32) -> Option<u64> {
     let symbols = values.symbols(number);
     let part = match transform {
-        Transform::Whole | Transform::Sorted => symbols,
+        Transform::Whole | Transform::Sorted | Transform::Org(_) => symbols,
         Transform::First(n) => &symbols[..n.min(symbols.len())],
         Transform::Last(n) => &symbols[symbols.len().saturating_sub(n)..],
         Transform::Soundex => return Some(soundex(symbols)),
@@ -265,7 +294,7 @@ pub fn default_rules(schema: &Schema) -> Vec<BlockingRule> {
         if given.is_some() && surname.is_some() {
             add(&mut rules, vec![sorted], without(&None));
         }
-        for other in [name(Postcode), name(Place), lines.clone(), name(Phone)].into_iter().flatten() {
+        for other in [name(Postcode), name(Place), lines.clone(), name(Phone), name(HouseNumber)].into_iter().flatten() {
             let refine = without(&Some(other.clone()));
             add(&mut rules, vec![either.clone(), other], refine);
         }
@@ -276,14 +305,41 @@ pub fn default_rules(schema: &Schema) -> Vec<BlockingRule> {
     if let (Some(lines), Some(number)) = (&lines, name(HouseNumber)) {
         add(&mut rules, vec![lines.clone(), number], without(&Some(lines.clone())));
     }
-    if let (Some(place), Some(number), Some(postcode)) = (name(Place), name(HouseNumber), name(Postcode)) {
-        add(&mut rules, vec![place, number, postcode], without(&None));
+    if let (Some(place), Some(postcode)) = (name(Place), name(Postcode)) {
+        add(&mut rules, vec![place, postcode], without(&None));
     }
-    for kind in [OrgName, PersonName, Text, Address] {
+    let org = schema.of_kind(OrgName).map(|at| schema.fields[at].name.clone());
+    if let Some(org) = &org {
+        // What narrows a block of organisations that is too large.
+        let others = [PersonName, Phone, Address, Email]
+            .into_iter()
+            .filter_map(name)
+            .chain(std::iter::once(format!("{org}:opening")));
+        let refine: Vec<String> = others.collect();
+        for key in [
+            "strict",
+            "loose",
+            "core",
+            "core_sound",
+            "core_shape",
+            "core_without",
+            "region_trade_first",
+            "region_trade_last",
+        ] {
+            add(&mut rules, vec![format!("{org}:{key}")], refine.clone());
+        }
+        for other in [PersonName, Phone, Address].into_iter().filter_map(name) {
+            add(&mut rules, vec![format!("{org}:opening"), other], Vec::new());
+        }
+    }
+    let texts: &[FieldKind] = if org.is_some() { &[Address] } else { &[PersonName, Text, Address] };
+    for kind in texts.iter().copied() {
         for at in schema.all_of_kind(kind) {
             let field = &schema.fields[at].name;
             add(&mut rules, vec![field.clone()], without(&None));
-            add(&mut rules, vec![format!("{field}:first4")], without(&None));
+            if kind == PersonName {
+                add(&mut rules, vec![format!("{field}:sorted")], without(&None));
+            }
         }
     }
     if rules.is_empty() {

@@ -8,6 +8,7 @@ use super::compare::Comparator;
 use super::level::{LEVELS, Level, Pattern};
 use super::model::{Model, ModelComparison};
 use super::records::Records;
+use super::schema::FieldKind;
 use super::values::Values;
 
 /// Records' worth of trust in the model's u of equality, against the frequencies counted in the data.
@@ -153,9 +154,18 @@ impl Weighted<'_> {
     /// Probability that two records of different parties share this value: how many others carry it, among all,
     /// smoothed by the model's u. The two records themselves do not count.
     fn value_u(&self, value: u32, u: f64) -> f64 {
-        let others = f64::from(self.values.count(value).saturating_sub(2));
+        let others = f64::from(self.values.count(value).saturating_sub(2)) * others_share(self.values.kind());
         let all = self.values.present() as f64;
         ((others + FREQUENCY_PRIOR_RECORDS * u) / (all + FREQUENCY_PRIOR_RECORDS)).clamp(LEAST_U, 1.0)
+    }
+}
+
+/// Of the further records that carry a value, the share that is taken to be of other parties. A name registered
+/// once and a code repeat because a party repeats; a phone repeats because an agent files for many.
+fn others_share(kind: FieldKind) -> f64 {
+    match kind {
+        FieldKind::OrgName | FieldKind::Uscc | FieldKind::IdNumber | FieldKind::Code => 0.05,
+        _ => 1.0,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The distinct values of one field: normalised once, interned, and prepared for comparing.
 
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 use rayon::prelude::*;
 use unicode_normalization::UnicodeNormalization;
 use xxhash_rust::xxh3::xxh3_64;
@@ -9,6 +9,7 @@ use super::schema::FieldKind;
 use super::similarity::{mask, symbols};
 use crate::identifier::{IdNumber, Uscc, norm_account, norm_email, norm_phone};
 use crate::name::says_nothing;
+use crate::org::{KeyKind, OrgName};
 
 /// The number of a value that is not there.
 pub const MISSING: u32 = 0;
@@ -24,7 +25,14 @@ pub struct Values {
     masks: Vec<u64>,
     /// Whether an identifier's check digit holds.
     valid: Vec<bool>,
-    counts: Vec<u32>,
+    /// For names of organisations: the names taken apart, and their blocking keys.
+    orgs: Vec<OrgName>,
+    org_keys: Vec<(KeyKind, u64)>,
+    org_key_ends: Vec<usize>,
+    /// For each value its term: values of one term are one value written otherwise, and counted together.
+    terms: Vec<u32>,
+    term_counts: Vec<u32>,
+    term_lookup: HashMap<u64, u32>,
     present: u64,
     lookup: HashTable<u32>,
 }
@@ -39,7 +47,12 @@ impl Values {
             symbol_ends: vec![0, 0],
             masks: vec![0],
             valid: vec![false],
-            counts: vec![0],
+            orgs: Vec::new(),
+            org_keys: Vec::new(),
+            org_key_ends: vec![0],
+            terms: vec![0],
+            term_counts: vec![0],
+            term_lookup: HashMap::new(),
             present: 0,
             lookup: HashTable::new(),
         }
@@ -48,25 +61,32 @@ impl Values {
     /// Adds one use of a raw value per entry; gives their numbers.
     pub fn add_all(&mut self, raw: &[&str]) -> Vec<u32> {
         let kind = self.kind;
-        raw.chunks(1 << 16)
-            .flat_map(|chunk| {
-                let normal: Vec<String> = chunk.par_iter().map(|text| normalise(kind, text)).collect();
-                normal.iter().map(|text| self.intern(text)).collect::<Vec<_>>()
-            })
-            .collect()
+        let mut numbers = Vec::with_capacity(raw.len());
+        for chunk in raw.chunks(1 << 16) {
+            let normal: Vec<String> = chunk.par_iter().map(|text| normalise(kind, text)).collect();
+            let start = numbers.len();
+            numbers.extend(normal.iter().map(|text| self.intern(text)));
+            self.prepare();
+            for number in &numbers[start..] {
+                if *number != MISSING {
+                    self.present += 1;
+                    self.term_counts[self.terms[*number as usize] as usize] += 1;
+                }
+            }
+        }
+        numbers
     }
 
+    /// The number of a value, a new one for a new value.
     fn intern(&mut self, text: &str) -> u32 {
         if text.is_empty() {
             return MISSING;
         }
-        self.present += 1;
         let hash = xxh3_64(text.as_bytes());
         if let Some(found) = self.find(hash, text) {
-            self.counts[found as usize] += 1;
             return found;
         }
-        let number = self.counts.len() as u32;
+        let number = self.masks.len() as u32;
         self.texts.push_str(text);
         self.text_ends.push(self.texts.len());
         let units = symbols(text);
@@ -78,10 +98,60 @@ impl Values {
             FieldKind::IdNumber => IdNumber::parse(text).is_ok(),
             _ => false,
         });
-        self.counts.push(1);
         let (texts, ends) = (&self.texts, &self.text_ends);
-        self.lookup.insert_unique(hash, number, |n| xxh3_64(texts[ends[*n as usize]..ends[*n as usize + 1]].as_bytes()));
+        self.lookup.insert_unique(hash, number, |n| {
+            xxh3_64(texts[ends[*n as usize]..ends[*n as usize + 1]].as_bytes())
+        });
         number
+    }
+
+    /// Takes apart the names of values added since the last time, and gives the values their terms.
+    fn prepare(&mut self) {
+        if self.kind == FieldKind::OrgName {
+            let new: Vec<(OrgName, Vec<(KeyKind, u64)>)> = (self.orgs.len()..self.masks.len())
+                .into_par_iter()
+                .map(|number| {
+                    let name = OrgName::parse(self.text(number as u32));
+                    let keys = name.blocking_keys().collect();
+                    (name, keys)
+                })
+                .collect();
+            for (name, keys) in new {
+                self.orgs.push(name);
+                self.org_keys.extend(keys);
+                self.org_key_ends.push(self.org_keys.len());
+            }
+        }
+        for number in self.terms.len()..self.masks.len() {
+            let term = match self.orgs.get(number) {
+                Some(name) => {
+                    let next = self.term_counts.len() as u32;
+                    *self.term_lookup.entry(name.strict_hash()).or_insert(next)
+                }
+                None => self.term_counts.len() as u32,
+            };
+            if term as usize == self.term_counts.len() {
+                self.term_counts.push(0);
+            }
+            self.terms.push(term);
+        }
+    }
+
+    /// The name of an organisation, taken apart.
+    ///
+    /// # Panics
+    /// When the field holds no names of organisations.
+    pub fn org(&self, number: u32) -> &OrgName {
+        &self.orgs[number as usize]
+    }
+
+    /// The blocking keys of an organisation's name.
+    pub fn org_keys(&self, number: u32, kind: KeyKind) -> impl Iterator<Item = u64> + '_ {
+        let at = number as usize;
+        self.org_keys[self.org_key_ends[at]..self.org_key_ends[at + 1]]
+            .iter()
+            .filter(move |(k, _)| *k == kind)
+            .map(|(_, key)| *key)
     }
 
     fn find(&self, hash: u64, text: &str) -> Option<u32> {
@@ -91,7 +161,7 @@ impl Values {
     /// Takes one use of a value back.
     pub fn release(&mut self, number: u32) {
         if number != MISSING {
-            self.counts[number as usize] -= 1;
+            self.term_counts[self.terms[number as usize] as usize] -= 1;
             self.present -= 1;
         }
     }
@@ -117,9 +187,9 @@ impl Values {
         self.valid[number as usize]
     }
 
-    /// Records that carry the value.
+    /// Records that carry the value, in any writing.
     pub fn count(&self, number: u32) -> u32 {
-        self.counts[number as usize]
+        self.term_counts[self.terms[number as usize] as usize]
     }
 
     /// Records that carry any value.
@@ -129,7 +199,7 @@ impl Values {
 
     /// Number of distinct values, the missing one included.
     pub fn len(&self) -> usize {
-        self.counts.len()
+        self.masks.len()
     }
 
     pub fn kind(&self) -> FieldKind {
@@ -158,7 +228,10 @@ pub fn normalise(kind: FieldKind, text: &str) -> String {
         FieldKind::Account => norm_account(text).unwrap_or_default(),
         FieldKind::Email => norm_email(text).unwrap_or_default(),
         FieldKind::Date => date(text),
-        FieldKind::OrgName => crate::name::strict_key(text),
+        // The text itself: remarks tell former names. What is no name for the strict key is none here.
+        FieldKind::OrgName if crate::name::strict_key(text).is_empty() => String::new(),
+        FieldKind::OrgName => text.to_owned(),
+        FieldKind::Address => code(text),
         _ => plain(text),
     }
 }
