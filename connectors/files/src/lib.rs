@@ -6,7 +6,7 @@
 
 mod columnar;
 mod connector_files;
-mod decode;
+pub mod decode;
 mod error;
 mod json_files;
 mod layout;

@@ -1,6 +1,6 @@
 //! Matches a CSV (or two) as `lianjing match` does, without the engine: for measuring accuracy and speed.
 //!
-//! `match_csv [--truth COLUMN] FILE [OTHER]` prints counts, times and, against a column that names the true party,
+//! `match_csv [--truth COLUMN] [--model FILE] [--misses N] [--json] FILE [OTHER]` prints counts, times and, against a column that names the true party,
 //! pairwise precision, recall and F1 of pairs and of clusters.
 
 use std::collections::HashMap;
@@ -29,12 +29,14 @@ fn pairs(sizes: impl Iterator<Item = usize>) -> u64 {
 fn main() -> Result<(), Failure> {
     let mut truth = None;
     let mut misses = 0usize;
+    let mut json = false;
     let mut paths = Vec::new();
     let mut model_path = None;
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--truth" => truth = args.next(),
+            "--json" => json = true,
             "--model" => model_path = args.next(),
             "--misses" => misses = args.next().unwrap_or_default().parse()?,
             _ => paths.push(arg),
@@ -76,8 +78,11 @@ fn main() -> Result<(), Failure> {
     };
     let began = Instant::now();
     let linked = link(&records, &model, &options)?;
-    println!("{:#?}", linked.report);
-    println!("read {read_s:.2} s, matched {:.2} s", began.elapsed().as_secs_f64());
+    let match_s = began.elapsed().as_secs_f64();
+    if !json {
+        println!("{:#?}", linked.report);
+        println!("read {read_s:.2} s, matched {match_s:.2} s");
+    }
 
     // Truth: a column, or the middle of a febrl record id.
     let name_of = |file: &File, row: &csv::StringRecord| -> String {
@@ -107,6 +112,14 @@ fn main() -> Result<(), Failure> {
         pairs(both.values().copied()),
     );
     let (p, r) = (b as f64 / c as f64, b as f64 / t as f64);
+    if json {
+        let line = serde_json::json!({
+            "records": records.len(), "pairs": linked.report.pairs, "true_pairs": t, "found_pairs": c, "both_pairs": b,
+            "precision": p, "recall": r, "f1": 2.0 * p * r / (p + r), "read_seconds": read_s, "match_seconds": match_s,
+        });
+        println!("{line}");
+        return Ok(());
+    }
     println!("clusters: true {t} found {c} both {b}: precision {p:.5} recall {r:.5} F1 {:.5}", 2.0 * p * r / (p + r));
     let show = |at: u32| {
         let row: Vec<&str> = (0..records.schema().fields.len()).map(|f| records.text(at, f)).collect();

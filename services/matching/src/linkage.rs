@@ -9,7 +9,9 @@ mod blocking;
 mod cluster;
 mod compare;
 mod explain;
+mod index;
 mod level;
+mod linker;
 mod model;
 mod priors;
 mod records;
@@ -26,6 +28,7 @@ pub use blocking::RuleReport;
 pub use cluster::{Clusters, Edge};
 pub use explain::{Explanation, Reason, explain};
 pub use level::{Level, Pattern};
+pub use linker::{EntityId, Event, Judgement, JudgementError, Linker};
 pub use model::{BlockingRule, Model, ModelComparison, ModelError, ModelLevel};
 pub use records::{RecordNo, Records, settle_names};
 pub use schema::{Binding, Field, FieldKind, Layout, LayoutError, Schema, is_record_id, known_names, layout};
@@ -33,3 +36,6 @@ pub use score::{Evidence, Score, Scorer, prior_weight, probability, weight_of};
 pub use table::{MatchError, Matched, PairRow, RecordRow, Request, Table, match_tables};
 pub use train::train;
 pub use values::normalise;
+
+#[cfg(test)]
+mod tests;

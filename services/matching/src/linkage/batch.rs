@@ -35,6 +35,8 @@ pub struct Linked {
     pub clusters: Clusters,
     /// Scored pairs from [`Options::pairs_from`] or the threshold on, whichever is lower; strongest first.
     pub edges: Vec<Edge>,
+    /// Pairs that would match but for a conflict.
+    pub conflicts: Vec<(RecordNo, RecordNo)>,
     pub report: Report,
 }
 
@@ -88,11 +90,14 @@ pub(crate) fn link_blocks(
     let mut forbidden = Forbidden {
         attributes: single_valued(records),
         pairs: different.to_vec(),
+        order: (0..records.len() as RecordNo).map(|r| records.content(r)).collect(),
     };
+    let mut conflicts = Vec::new();
     let mut edges = Vec::with_capacity(found.len());
     for (edge, conflict) in found {
         if conflict {
             forbidden.pairs.push((edge.a, edge.b));
+            conflicts.push((edge.a, edge.b));
         } else {
             edges.push(edge);
         }
@@ -116,6 +121,7 @@ pub(crate) fn link_blocks(
     Linked {
         clusters,
         edges,
+        conflicts,
         report,
     }
 }

@@ -25,6 +25,9 @@ pub struct Forbidden {
     pub attributes: Vec<Vec<u32>>,
     /// Pairs that are surely of two parties.
     pub pairs: Vec<(RecordNo, RecordNo)>,
+    /// For each record, a number of its content, by which edges of one weight are ordered, so that record numbers
+    /// decide nothing but between records of one content. May be empty.
+    pub order: Vec<u64>,
 }
 
 /// Clusters of records.
@@ -43,7 +46,16 @@ pub struct Clusters {
 /// Joins clusters along edges of at least `least` weight. Edges below it only lower the confidence of records that
 /// stay alone.
 pub fn cluster(records: usize, edges: &mut [Edge], least: f64, forbidden: &Forbidden) -> Clusters {
-    edges.sort_unstable_by(|x, y| y.weight.total_cmp(&x.weight).then((x.a, x.b).cmp(&(y.a, y.b))));
+    let content = |e: &Edge| {
+        let of = |r: RecordNo| forbidden.order.get(r as usize).copied().unwrap_or_default();
+        (of(e.a).min(of(e.b)), of(e.a).max(of(e.b)))
+    };
+    edges.sort_unstable_by(|x, y| {
+        y.weight
+            .total_cmp(&x.weight)
+            .then_with(|| content(x).cmp(&content(y)))
+            .then((x.a, x.b).cmp(&(y.a, y.b)))
+    });
     let mut joining = Joining::new(records, forbidden);
     let mut confidence = vec![f64::NAN; records];
     let mut refused = 0;

@@ -1,5 +1,7 @@
 //! Records as rows of value numbers: what blocking and comparing work on.
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
 use super::schema::{FieldKind, Schema, holds_organisations};
 use super::values::Values;
 
@@ -70,6 +72,13 @@ impl Records {
 
     pub fn values(&self, field: usize) -> &Values {
         &self.values[field]
+    }
+
+    /// A number of the record's whole content: equal records have equal ones.
+    pub fn content(&self, record: RecordNo) -> u64 {
+        (0..self.values.len()).fold(0, |hash, field| {
+            xxh3_64_with_seed(self.text(record, field).as_bytes(), hash)
+        })
     }
 
     /// The normalised text of a field; empty when missing.

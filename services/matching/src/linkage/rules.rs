@@ -284,9 +284,21 @@ pub fn default_rules(schema: &Schema) -> Vec<BlockingRule> {
             .cloned()
             .collect()
     };
+    let org = schema.of_kind(OrgName).map(|at| schema.fields[at].name.clone());
+    // What narrows a block of organisations that is too large.
+    let narrowing_orgs: Vec<String> = org
+        .iter()
+        .flat_map(|org| {
+            let others = [PersonName, Phone, Address, Email].into_iter().filter_map(name);
+            others.chain([format!("{org}:opening"), format!("{org}:core")])
+        })
+        .collect();
     for kind in [Uscc, IdNumber, Code, Account, Phone, Email] {
         for at in schema.all_of_kind(kind) {
-            add(&mut rules, vec![schema.fields[at].name.clone()], narrowing.clone());
+            let field = schema.fields[at].name.clone();
+            let refine = narrowing.iter().chain(&narrowing_orgs).filter(|n| **n != field);
+            let refine = refine.cloned().collect();
+            add(&mut rules, vec![field], refine);
         }
     }
     if let Some(either) = &either {
@@ -308,14 +320,7 @@ pub fn default_rules(schema: &Schema) -> Vec<BlockingRule> {
     if let (Some(place), Some(postcode)) = (name(Place), name(Postcode)) {
         add(&mut rules, vec![place, postcode], without(&None));
     }
-    let org = schema.of_kind(OrgName).map(|at| schema.fields[at].name.clone());
     if let Some(org) = &org {
-        // What narrows a block of organisations that is too large.
-        let others = [PersonName, Phone, Address, Email]
-            .into_iter()
-            .filter_map(name)
-            .chain(std::iter::once(format!("{org}:opening")));
-        let refine: Vec<String> = others.collect();
         for key in [
             "strict",
             "loose",
@@ -326,7 +331,7 @@ pub fn default_rules(schema: &Schema) -> Vec<BlockingRule> {
             "region_trade_first",
             "region_trade_last",
         ] {
-            add(&mut rules, vec![format!("{org}:{key}")], refine.clone());
+            add(&mut rules, vec![format!("{org}:{key}")], narrowing_orgs.clone());
         }
         for other in [PersonName, Phone, Address].into_iter().filter_map(name) {
             add(&mut rules, vec![format!("{org}:opening"), other], Vec::new());
