@@ -4,6 +4,7 @@
 //! [`StrictResolver`] joins only on proof (a checked code, an equal strict name key, a registered id); a
 //! probabilistic one takes its place behind the [`Resolver`] trait.
 
+pub mod address;
 pub mod han;
 mod hash;
 pub mod identifier;
@@ -12,13 +13,16 @@ pub mod name;
 mod notices;
 pub mod org;
 mod party;
+pub mod person;
 pub mod pinyin;
 pub mod places;
 mod radicals;
 mod resolve;
 
+pub use address::{Address, AddressAgreement, AddressLevel, compare_addresses};
 pub use identifier::{IdNumber, IdNumberError, MacAddress, Uscc, UsccError};
 pub use name::{branch_of, strict_key};
 pub use org::{OrgAgreement, OrgForm, OrgLevel, OrgName, compare_orgs};
 pub use party::{Branch, Mention, Party, PartyKind, PartyRef, Resolution, Resolver};
+pub use person::{PersonAgreement, PersonLevel, PersonName, compare_persons};
 pub use resolve::{StrictResolver, resolve};

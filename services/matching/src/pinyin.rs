@@ -21,38 +21,47 @@ pub fn readings(c: char) -> Vec<&'static str> {
 
 /// Whether two characters share a reading (tones aside).
 pub fn sounds_like(a: char, b: char) -> bool {
-    if let (Some(x), Some(y)) = (reading(a), reading(b)) {
-        if x == y {
-            return true;
-        }
-        let ys = readings(b);
-        return readings(a).iter().any(|x| ys.contains(x));
-    }
-    false
+    some_readings(a, b, |x, y| x == y)
 }
 
-/// Whether two characters share a reading once the sounds that southern speakers merge are merged
-/// (zh/z, ch/c, sh/s, n/l, ng/n, f/h are not told apart).
+/// Whether two characters share a reading once the sounds that southern speakers merge are merged (zh/z,
+/// ch/c, sh/s and the endings n/ng are not told apart).
 pub fn nearly_sounds_like(a: char, b: char) -> bool {
-    sounds_like(a, b) || {
-        let ys: Vec<String> = readings(b).iter().map(|r| merged(r)).collect();
-        readings(a).iter().any(|x| ys.contains(&merged(x)))
-    }
+    some_readings(a, b, |x, y| merged(x) == merged(y))
 }
 
-fn merged(reading: &str) -> String {
-    let mut text = reading.to_owned();
-    for (from, to) in [("zh", "z"), ("ch", "c"), ("sh", "s")] {
-        if let Some(rest) = text.strip_prefix(from) {
-            text = format!("{to}{rest}");
-        }
+/// Whether some readings of the two are alike; allocates nothing.
+fn some_readings(a: char, b: char, alike: impl Fn(&str, &str) -> bool) -> bool {
+    let (Some(x), Some(y)) = (reading(a), reading(b)) else {
+        return false;
+    };
+    if alike(x, y) {
+        return true;
     }
-    for end in ["ang", "eng", "ing"] {
-        if text.ends_with(end) {
-            text.pop();
-        }
-    }
-    text
+    let all = |c: char, usual| {
+        let others = c.to_pinyin_multi().into_iter().flatten().map(|p| p.plain());
+        others.chain(std::iter::once(usual))
+    };
+    all(a, x).any(|x| all(b, y).any(|y| alike(x, y)))
+}
+
+/// First letter and the rest, without the sounds that are merged.
+fn merged(reading: &str) -> (Option<char>, &str) {
+    let mut letters = reading.chars();
+    let first = letters.next();
+    let rest = letters.as_str();
+    let rest = match first {
+        Some('z' | 'c' | 's') => rest.strip_prefix('h').unwrap_or(rest),
+        _ => rest,
+    };
+    (
+        first,
+        if rest.ends_with("ng") {
+            &rest[..rest.len() - 1]
+        } else {
+            rest
+        },
+    )
 }
 
 /// Default readings joined, letters and digits kept in lower case: `迈瑞A` gives `mairuia`.

@@ -101,7 +101,7 @@ const WEAK: &[&str] = &[
 ];
 
 /// Prefectures of the same kind.
-const WEAK_PREFECTURES: &[&str] = &["和田", "海东"];
+const WEAK_PREFECTURES: &[&str] = &["和田", "海东", "阿里", "兴安"];
 
 fn gazetteer() -> &'static Gazetteer {
     static GAZETTEER: OnceLock<Gazetteer> = OnceLock::new();

@@ -6,6 +6,7 @@
 
 mod confusable;
 mod simplify;
+mod tables;
 mod tidy;
 
 pub use confusable::{fold_shape, latin_twin, looks_like, shape};

@@ -26,6 +26,8 @@ pub enum KeyKind {
     CoreWithout,
     /// First two characters of the name: short forms and long ones.
     Opening,
+    /// First and last character of a short form, or of a hospital, school or institute: `浙大一院`.
+    Ends,
     /// The parent of a branch, or the name itself: branches meet their parents and each other.
     Parent,
 }
@@ -43,6 +45,7 @@ impl KeyKind {
             Self::RegionTradeLast => "name_region_trade_last",
             Self::CoreWithout => "name_core_without",
             Self::Opening => "name_opening",
+            Self::Ends => "name_ends",
             Self::Parent => "name_parent",
         }
     }
@@ -71,6 +74,13 @@ impl OrgName {
             if core_opening != opening {
                 keys.push((KeyKind::Opening, core_opening));
             }
+            if !k.latin && !self.form.is_company() && (!k.short || k.name_chars <= 6) {
+                let (mut front, mut back) = (self.key_strict.chars(), self.key_strict.chars());
+                keys.push((
+                    KeyKind::Ends,
+                    hash::chars(front.next().into_iter().chain(back.next_back())),
+                ));
+            }
             keys.push((
                 KeyKind::Parent,
                 if k.parent == 0 { k.loose } else { k.parent_loose },
@@ -83,12 +93,14 @@ impl OrgName {
     fn near_keys(&self, keys: &mut Vec<(KeyKind, u64)>) {
         let k = &self.keys;
         let region = self.region.map_or(0, |place| u64::from(place.province().code()));
-        let trades = self.trades.bits();
-        let place =
-            |c: u32| hash::join(&[region, trades as u64, (trades >> 64) as u64, k.rest, u64::from(c)]);
+        let trades = self.trades.key();
+        let place = |c: u32| hash::join(&[region, trades, k.rest, u64::from(c)]);
         if !k.latin && k.core_chars <= 3 {
             keys.push((KeyKind::RegionTradeFirst, place(k.first)));
             keys.push((KeyKind::RegionTradeLast, place(k.last)));
+        }
+        if !k.latin && k.core_chars == 2 {
+            keys.push((KeyKind::CoreWithout, k.core));
         }
         if (3..=12).contains(&k.core_chars) && (!k.latin || k.core_chars >= 6) {
             let mut seen = Vec::with_capacity(usize::from(k.core_chars) + 1);

@@ -1,274 +1,11 @@
 //! How two names of organisations stand to each other, part by part.
 
 use super::edit::{Edit, EditKind, is_subsequence, single_edit};
-use super::words::OrgForm;
+use super::form::OrgForm;
+use super::level::{OrgAgreement, OrgLevel, PartAgreement};
 use super::{OrgName, Trades};
 use crate::pinyin;
 use crate::places::Place;
-
-/// How two names stand to each other, from "nothing in common" to "equal". The order is that of evidence for
-/// one organisation; a level below [`OrgLevel::CoreOnly`] is evidence for two, see [`OrgLevel::reading`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum OrgLevel {
-    /// 第一 and 第二, with all else equal: surely two organisations.
-    OrdinalConflict,
-    /// A branch and the organisation it is a branch of: never merged, an edge of its own.
-    BranchOf,
-    /// Two branches of one organisation.
-    SameParentBranches,
-    /// One 字号 in two places (`上海协和…`, `北京协和…`), or a parent and its regional subsidiary.
-    SameCoreOtherRegion,
-    /// One 字号 in two trades or of two unlike forms.
-    SameCoreOtherTrade,
-    Different,
-    /// One of the two texts is no name.
-    Missing,
-    /// Only the 字号 is known of one of them.
-    CoreOnly,
-    /// One 字号, one region within the other (`浙江康瑞…`, `杭州康瑞…`): as often two firms as one.
-    RegionNested,
-    /// A Latin name whose region and trade fit a Chinese one, the 字号 unknown.
-    ForeignCompatible,
-    /// A subsequence anchored at both ends that leaves part of the 字号 out: `浙大一院`.
-    Acronym,
-    /// One edit outside the 字号, or an unlike character in one of four characters and more.
-    TypoElsewhere,
-    /// One look-alike, homophone, missing or swapped character in the 字号 and all else equal. With two
-    /// valid different codes this is the mark of an imitator, not of one firm.
-    Confusable,
-    /// A firm that may have been converted: 有限公司 and 股份有限公司, all else equal.
-    FormChanged,
-    /// The Latin name spells the Chinese 字号, and nothing contradicts.
-    PinyinEqual,
-    /// A short form: the whole 字号, then a subsequence of the trades.
-    Abbreviation,
-    /// All equal but the region, which one of them leaves out.
-    RegionMissing,
-    /// All equal but the legal form, which one of them leaves out or cuts off.
-    MissingSuffix,
-    /// One is a former name that the other's text tells.
-    Former,
-    /// Equal once traditional characters, synonyms of trades and the place of the region are folded.
-    LooseKey,
-    /// Equal strict keys.
-    StrictKey,
-    /// Written the same.
-    Identical,
-}
-
-/// What a level says about the two being one organisation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Reading {
-    /// The names are those of one organisation, unless another field contradicts.
-    Same,
-    /// They may be; another field has to agree.
-    Candidate,
-    /// Nothing either way.
-    Silent,
-    /// They are names of two organisations unless a checked identifier says otherwise.
-    Apart,
-}
-
-impl OrgLevel {
-    /// All levels, weakest first.
-    pub const ALL: [OrgLevel; 22] = [
-        Self::OrdinalConflict,
-        Self::BranchOf,
-        Self::SameParentBranches,
-        Self::SameCoreOtherRegion,
-        Self::SameCoreOtherTrade,
-        Self::Different,
-        Self::Missing,
-        Self::CoreOnly,
-        Self::RegionNested,
-        Self::ForeignCompatible,
-        Self::Acronym,
-        Self::TypoElsewhere,
-        Self::Confusable,
-        Self::FormChanged,
-        Self::PinyinEqual,
-        Self::Abbreviation,
-        Self::RegionMissing,
-        Self::MissingSuffix,
-        Self::Former,
-        Self::LooseKey,
-        Self::StrictKey,
-        Self::Identical,
-    ];
-
-    /// The code in models and exports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OrdinalConflict => "ordinal_conflict",
-            Self::BranchOf => "branch_of",
-            Self::SameParentBranches => "same_parent_branches",
-            Self::SameCoreOtherRegion => "same_core_other_region",
-            Self::SameCoreOtherTrade => "same_core_other_trade",
-            Self::Different => "different",
-            Self::Missing => "missing",
-            Self::CoreOnly => "core_only",
-            Self::RegionNested => "region_nested",
-            Self::ForeignCompatible => "foreign_compatible",
-            Self::Acronym => "acronym",
-            Self::TypoElsewhere => "typo_elsewhere",
-            Self::Confusable => "confusable",
-            Self::FormChanged => "form_changed",
-            Self::PinyinEqual => "pinyin_equal",
-            Self::Abbreviation => "abbreviation",
-            Self::RegionMissing => "region_missing",
-            Self::MissingSuffix => "missing_suffix",
-            Self::Former => "former",
-            Self::LooseKey => "loose_key",
-            Self::StrictKey => "strict_key",
-            Self::Identical => "identical",
-        }
-    }
-
-    /// Chinese and English words for it.
-    pub fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::OrdinalConflict => ("序号不同", "different ordinal numbers"),
-            Self::BranchOf => ("分支机构与其总部", "a branch and its head office"),
-            Self::SameParentBranches => ("同一总部的不同分支机构", "two branches of one organisation"),
-            Self::SameCoreOtherRegion => ("字号相同、地区不同", "same trade name, other region"),
-            Self::SameCoreOtherTrade => (
-                "字号相同、行业或组织形式不同",
-                "same trade name, other trade or form",
-            ),
-            Self::Different => ("名称不同", "different names"),
-            Self::Missing => ("名称缺失", "no name"),
-            Self::CoreOnly => ("仅字号相同", "only the trade name is given and agrees"),
-            Self::RegionNested => (
-                "字号相同、地区相互包含",
-                "same trade name, one region within the other",
-            ),
-            Self::ForeignCompatible => (
-                "外文名称的地区和行业相符",
-                "foreign name with fitting region and trade",
-            ),
-            Self::Acronym => ("缩写", "acronym"),
-            Self::TypoElsewhere => ("疑似笔误", "one edit, probably a slip"),
-            Self::Confusable => ("字号形近或音近", "trade names are easily confused"),
-            Self::FormChanged => ("有限公司与股份有限公司之别", "limited and joint-stock company"),
-            Self::PinyinEqual => ("拼音一致", "the Latin name spells the Chinese one"),
-            Self::Abbreviation => ("简称", "short form"),
-            Self::RegionMissing => ("一方未写地区", "one leaves the region out"),
-            Self::MissingSuffix => ("一方未写组织形式", "one leaves the legal form out"),
-            Self::Former => ("曾用名", "a former name"),
-            Self::LooseKey => ("规范化后一致", "equal after folding"),
-            Self::StrictKey => ("书写规范后一致", "equal but for the writing"),
-            Self::Identical => ("完全一致", "identical"),
-        }
-    }
-
-    /// What the level says about the two being one organisation.
-    pub fn reading(self) -> Reading {
-        match self {
-            Self::OrdinalConflict
-            | Self::BranchOf
-            | Self::SameParentBranches
-            | Self::SameCoreOtherRegion
-            | Self::SameCoreOtherTrade
-            | Self::Different => Reading::Apart,
-            Self::Missing => Reading::Silent,
-            Self::CoreOnly
-            | Self::RegionNested
-            | Self::ForeignCompatible
-            | Self::Acronym
-            | Self::TypoElsewhere
-            | Self::Confusable
-            | Self::FormChanged => Reading::Candidate,
-            Self::PinyinEqual
-            | Self::Abbreviation
-            | Self::RegionMissing
-            | Self::MissingSuffix
-            | Self::Former
-            | Self::LooseKey
-            | Self::StrictKey
-            | Self::Identical => Reading::Same,
-        }
-    }
-}
-
-/// How one part of two names compares.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum PartAgreement {
-    /// Neither name has it.
-    #[default]
-    Absent,
-    Equal,
-    /// One has it.
-    OneSided,
-    /// One is wider than, or a part of, the other.
-    Nested,
-    Conflict,
-}
-
-/// A level and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct OrgAgreement {
-    pub level: OrgLevel,
-    pub region: PartAgreement,
-    pub core: PartAgreement,
-    pub trade: PartAgreement,
-    pub form: PartAgreement,
-    pub ordinal: PartAgreement,
-    /// The one edit behind [`OrgLevel::Confusable`] and [`OrgLevel::TypoElsewhere`].
-    pub edit: Option<EditKind>,
-}
-
-impl OrgAgreement {
-    fn bare(level: OrgLevel) -> Self {
-        Self {
-            level,
-            region: PartAgreement::Absent,
-            core: PartAgreement::Absent,
-            trade: PartAgreement::Absent,
-            form: PartAgreement::Absent,
-            ordinal: PartAgreement::Absent,
-            edit: None,
-        }
-    }
-
-    /// The reasons in Chinese: the level, then each part that agrees or does not.
-    pub fn explain_zh(&self) -> String {
-        self.explain(|(zh, _)| zh, "；")
-    }
-
-    /// The reasons in English.
-    pub fn explain_en(&self) -> String {
-        self.explain(|(_, en)| en, "; ")
-    }
-
-    fn explain(&self, pick: fn((&'static str, &'static str)) -> &'static str, between: &str) -> String {
-        let mut out = pick(self.level.words()).to_owned();
-        let parts = [
-            (self.region, ("地区", "region ")),
-            (self.core, ("字号", "trade name ")),
-            (self.trade, ("行业", "trade ")),
-            (self.form, ("组织形式", "legal form ")),
-            (self.ordinal, ("序号", "ordinal ")),
-        ];
-        for (agreement, part) in parts {
-            let word = match agreement {
-                PartAgreement::Absent => continue,
-                PartAgreement::Equal => ("一致", "agrees"),
-                PartAgreement::OneSided => ("仅一方有", "on one side only"),
-                PartAgreement::Nested => ("相互包含", "nested"),
-                PartAgreement::Conflict => ("不一致", "differs"),
-            };
-            out.push_str(between);
-            out.push_str(pick(part));
-            out.push_str(pick(word));
-        }
-        if let Some(edit) = self.edit {
-            out.push_str(between);
-            out.push_str(pick(edit.words()));
-        }
-        out
-    }
-}
 
 /// Compares two names. Symmetric; allocates nothing for most pairs.
 pub fn compare_orgs(a: &OrgName, b: &OrgName) -> OrgAgreement {
@@ -311,17 +48,23 @@ pub fn compare_orgs(a: &OrgName, b: &OrgName) -> OrgAgreement {
         return if x.latin { foreign(a, b) } else { foreign(b, a) };
     }
     if x.core == y.core || x.stem == y.stem {
-        return same_core(a, b);
+        let found = same_core(a, b);
+        return match found.level {
+            OrgLevel::SameCoreOtherTrade if found.form != PartAgreement::Conflict => {
+                slip(a, b).unwrap_or(found)
+            }
+            _ => found,
+        };
     }
     // Different cores from here on: near ones and short forms.
     let near = x.core_chars.abs_diff(y.core_chars) <= 1
-        && (x.first == y.first || x.last == y.last || x.core_chars <= 2);
+        && (x.first == y.first || x.last == y.last || x.core_chars.min(y.core_chars) <= 2);
     if (near || x.shape == y.shape || x.sound == y.sound)
         && let Some(found) = near_core(a, b)
     {
         return found;
     }
-    if x.short != y.short || x.short && y.short {
+    if x.short || y.short {
         let (short, long) = if x.name_chars <= y.name_chars {
             (a, b)
         } else {
@@ -333,12 +76,7 @@ pub fn compare_orgs(a: &OrgName, b: &OrgName) -> OrgAgreement {
             return found;
         }
     }
-    if x.name_chars.abs_diff(y.name_chars) <= 1
-        && let Some(found) = slip(a, b)
-    {
-        return found;
-    }
-    OrgAgreement::bare(OrgLevel::Different)
+    slip(a, b).unwrap_or(OrgAgreement::bare(OrgLevel::Different))
 }
 
 fn former_meets(a: &OrgName, b: &OrgName) -> bool {
@@ -474,12 +212,13 @@ fn ordinals(a: &OrgName, b: &OrgName) -> PartAgreement {
     match (a.ordinal, b.ordinal) {
         (None, None) => PartAgreement::Absent,
         (Some(x), Some(y)) if x == y => PartAgreement::Equal,
-        _ => PartAgreement::Conflict,
+        (Some(_), Some(_)) => PartAgreement::Conflict,
+        _ => PartAgreement::OneSided,
     }
 }
 
 fn same_core(a: &OrgName, b: &OrgName) -> OrgAgreement {
-    use PartAgreement::{Absent, Conflict, Equal, Nested, OneSided};
+    use PartAgreement::{Conflict, Nested, OneSided};
     let parts = Parts::of(a, b);
     let (region, trade, form) = (parts.region, parts.trade, parts.form);
     let bare = |name: &OrgName| name.keys.short && name.trades.is_empty() && name.keys.rest == 0;
@@ -490,9 +229,9 @@ fn same_core(a: &OrgName, b: &OrgName) -> OrgAgreement {
         } else {
             OrgLevel::Different
         }
-    } else if region == Conflict {
-        OrgLevel::SameCoreOtherRegion
-    } else if region == OneSided && (a.region_behind || b.region_behind) && !said_alike_subsidiary(a, b) {
+    } else if parts.ordinal == OneSided {
+        OrgLevel::Different
+    } else if region == Conflict || region == OneSided && is_subsidiary(a, b) {
         OrgLevel::SameCoreOtherRegion
     } else if bare(a) || bare(b) {
         if region == Nested {
@@ -534,9 +273,10 @@ fn same_core(a: &OrgName, b: &OrgName) -> OrgAgreement {
     parts.at(level, None)
 }
 
-/// A region behind the 字号 on one side only marks a subsidiary, unless the other side is that region's too.
-fn said_alike_subsidiary(a: &OrgName, b: &OrgName) -> bool {
-    a.region.is_some() && b.region.is_some()
+/// Whether one of them bears a region behind the 字号 and the other has none at all: `国药控股北京有限公司`
+/// beside `国药控股`.
+fn is_subsidiary(a: &OrgName, b: &OrgName) -> bool {
+    a.region_behind && b.region.is_none() || b.region_behind && a.region.is_none()
 }
 
 /// Cores that shape, sound or one edit bring together.
@@ -545,12 +285,13 @@ fn near_core(a: &OrgName, b: &OrgName) -> Option<OrgAgreement> {
     let parts = Parts::of(a, b);
     let alike = parts.region != Conflict
         && parts.region != PartAgreement::Nested
-        && matches!(parts.trade, Equal | PartAgreement::Absent)
+        && (matches!(parts.trade, Equal | PartAgreement::Absent)
+            || parts.trade == PartAgreement::Nested && (a.keys.short || b.keys.short))
         && matches!(
             parts.form,
             Equal | PartAgreement::Absent | PartAgreement::OneSided
         )
-        && parts.ordinal != Conflict;
+        && matches!(parts.ordinal, Equal | PartAgreement::Absent);
     if !alike {
         return None;
     }
@@ -576,10 +317,11 @@ fn near_core(a: &OrgName, b: &OrgName) -> Option<OrgAgreement> {
                 kind: kind @ (EditKind::Gap | EditKind::Swap),
                 ..
             }) if chars >= 3 => (OrgLevel::Confusable, kind),
+            // Behind three equal characters stands a trade that the dictionary lacks.
             Some(Edit {
+                at: 3..,
                 kind: EditKind::Other,
-                ..
-            }) if chars >= 4 => (OrgLevel::TypoElsewhere, EditKind::Other),
+            }) if chars >= 5 => (OrgLevel::TypoElsewhere, EditKind::Other),
             None if a.keys.shape == b.keys.shape => (OrgLevel::Confusable, EditKind::Shape),
             None if a.keys.sound == b.keys.sound => (OrgLevel::Confusable, EditKind::Sound),
             _ => return None,
@@ -588,37 +330,53 @@ fn near_core(a: &OrgName, b: &OrgName) -> Option<OrgAgreement> {
     Some(parts.at(level, Some(kind)))
 }
 
-/// One edit somewhere in the whole name that parsing turned into another core.
+/// One edit somewhere in the whole name that parsing turned into another trade, region or 字号.
 fn slip(a: &OrgName, b: &OrgName) -> Option<OrgAgreement> {
+    use PartAgreement::{Absent, Conflict, Equal};
+    let (x, y) = (&a.keys, &b.keys);
+    if x.name_chars.abs_diff(y.name_chars) > 1 || x.name_chars.min(y.name_chars) < 6 {
+        return None;
+    }
     let edit = single_edit(&a.key_strict, &b.key_strict)?;
     let parts = Parts::of(a, b);
-    let told = matches!(
-        edit.kind,
-        EditKind::Shape | EditKind::Sound | EditKind::NearSound | EditKind::Gap | EditKind::Swap
-    );
-    let chars = a.keys.name_chars.min(b.keys.name_chars);
-    let alike = parts.region != PartAgreement::Conflict && parts.ordinal != PartAgreement::Conflict;
-    (told && alike && chars >= 6).then(|| parts.at(OrgLevel::TypoElsewhere, Some(edit.kind)))
+    let same = |part: PartAgreement| matches!(part, Equal | Absent);
+    // An edit inside the 字号 alone was judged there.
+    let in_core = !same(parts.core) && same(parts.region) && same(parts.trade) && same(parts.form);
+    if in_core || parts.region == Conflict || !same(parts.ordinal) {
+        return None;
+    }
+    let told = match edit.kind {
+        EditKind::Shape | EditKind::Sound | EditKind::NearSound | EditKind::Swap => true,
+        // A word more is another trade; a character that is no word's is a slip.
+        EditKind::Gap => x.rest != y.rest || !same(parts.core),
+        EditKind::Other => false,
+    };
+    told.then(|| parts.at(OrgLevel::TypoElsewhere, Some(edit.kind)))
 }
 
 /// `short` has no legal form: is it a short form of `long`?
 fn acronym(short: &OrgName, long: &OrgName) -> Option<OrgAgreement> {
-    let chars = short.keys.name_chars;
-    if chars < 3 || chars > 12 || !is_subsequence(&short.key_strict, &long.key_strict) {
+    let first = short.key_strict.chars().next();
+    let starts = first == long.key_strict.chars().next() || first == long.core.chars().next();
+    if !starts
+        || !(3..=12).contains(&short.keys.name_chars)
+        || !is_subsequence(&short.key_strict, &long.key_strict)
+    {
         return None;
     }
     let parts = Parts::of(short, long);
-    if parts.region == PartAgreement::Conflict || parts.ordinal == PartAgreement::Conflict {
+    if parts.region == PartAgreement::Conflict
+        || matches!(parts.ordinal, PartAgreement::Conflict | PartAgreement::OneSided)
+    {
         return None;
     }
-    let first = short.key_strict.chars().next();
-    let starts = first == long.key_strict.chars().next() || first == long.core.chars().next();
     let whole_core = short.key_strict.contains(&*long.core) && long.keys.core_chars >= 2;
-    match (starts, whole_core) {
-        (true, true) => Some(parts.at(OrgLevel::Abbreviation, None)),
-        (true, false) => Some(parts.at(OrgLevel::Acronym, None)),
-        _ => None,
-    }
+    let level = if whole_core {
+        OrgLevel::Abbreviation
+    } else {
+        OrgLevel::Acronym
+    };
+    Some(parts.at(level, None))
 }
 
 /// A Latin name beside a Chinese one.

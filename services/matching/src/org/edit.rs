@@ -87,6 +87,12 @@ pub(crate) fn single_edit(a: &str, b: &str) -> Option<Edit> {
     }
 }
 
+/// Whether one edit of characters of like shape or sound makes `a` of `b`.
+pub(crate) fn single_edit_is_slip(a: &str, b: &str) -> bool {
+    single_edit(a, b)
+        .is_some_and(|edit| matches!(edit.kind, EditKind::Shape | EditKind::Sound | EditKind::NearSound))
+}
+
 fn exchanged(x: char, y: char) -> EditKind {
     if han::looks_like(x, y) {
         EditKind::Shape

@@ -4,8 +4,9 @@ use std::sync::OnceLock;
 
 use hashbrown::HashMap;
 
+use super::form::OrgForm;
 use super::parse::Parts;
-use super::words::{OrgForm, Trades, trade_in_english};
+use super::words::{Trades, trade_in_english};
 use crate::pinyin;
 use crate::places::Place;
 

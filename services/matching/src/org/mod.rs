@@ -8,7 +8,9 @@
 mod blocking;
 mod compare;
 mod edit;
+mod form;
 mod latin;
+mod level;
 mod parse;
 mod words;
 
@@ -16,9 +18,12 @@ mod words;
 mod tests;
 
 pub use blocking::KeyKind;
-pub use compare::{OrgAgreement, OrgLevel, PartAgreement, Reading, compare_orgs};
+pub use compare::compare_orgs;
 pub use edit::EditKind;
-pub use words::{OrgForm, Trades};
+pub(crate) use edit::single_edit_is_slip;
+pub use form::OrgForm;
+pub use level::{OrgAgreement, OrgLevel, PartAgreement, Reading};
+pub use words::Trades;
 
 use crate::places::Place;
 
@@ -124,6 +129,11 @@ impl OrgName {
     /// Stable 64-bit key of the 字号 (use it for term frequencies); zero when there is none.
     pub fn core_hash(&self) -> u64 {
         self.keys.core
+    }
+
+    /// The organisation that a branch's name tells as its parent.
+    pub fn parent(&self) -> Option<&OrgName> {
+        self.branch.as_ref().map(|branch| &branch.parent)
     }
 
     /// Whether the name is written in Latin letters.

@@ -1,6 +1,9 @@
 //! From a text to the parts of a name.
 
-use super::words::{OrgForm, Trades, form_at_end, trades_in};
+use std::borrow::Cow;
+
+use super::form::{OrgForm, form_at_end};
+use super::words::{Trades, trades_in};
 use super::{OrgBranch, OrgFormer, OrgKeys, OrgName, latin};
 use crate::han::{is_han, is_numeral, numeral, shape, simplify, tidy};
 use crate::name::{parent_of_key, strict_key};
@@ -42,18 +45,19 @@ fn former(text: &str) -> Option<OrgFormer> {
 
 fn body_of(key_strict: &str, display: &str) -> OrgName {
     let simple = simplify(key_strict);
-    let branch = parent_of_key(&simple).and_then(|parent| {
+    let flat = without_branch_brackets(&simple);
+    let branch = parent_of_key(&flat).and_then(|parent| {
         // The same cut in the unsimplified key, so that the parent's strict key is what a register has.
         let chars = parent.chars().count();
         let at = key_strict.char_indices().nth(chars).map(|(at, _)| at)?;
-        Some((&key_strict[..at], &simple[parent.len()..]))
+        Some((&key_strict[..at], parent, &flat[parent.len()..]))
     });
     let mut parts = if simple.chars().any(is_han) {
-        Parts::chinese(branch.map_or(simple.as_str(), |(_, tail)| &simple[..simple.len() - tail.len()]))
+        Parts::chinese(branch.map_or(simple.as_str(), |(_, parent, _)| parent))
     } else {
         latin::parts(display)
     };
-    let parent = branch.map(|(parent, tail)| OrgBranch {
+    let parent = branch.map(|(parent, _, tail)| OrgBranch {
         parent: body_of(parent, parent),
         tail: tail_of(tail).into(),
     });
@@ -63,9 +67,28 @@ fn body_of(key_strict: &str, display: &str) -> OrgName {
     parts.finish(key_strict, display, parent)
 }
 
+/// `康瑞医药有限公司(杭州分公司)` with the brackets around the branch taken off.
+fn without_branch_brackets(text: &str) -> Cow<'_, str> {
+    let inside = text.strip_suffix(')').and_then(|text| text.rsplit_once('('));
+    match inside {
+        Some((before, inside))
+            if !before.is_empty() && inside.ends_with(['司', '处', '店', '院', '厂', '部', '所']) =>
+        {
+            Cow::Owned(format!("{before}{inside}"))
+        }
+        _ => Cow::Borrowed(text),
+    }
+}
+
 /// The tail of a branch's name with numbers in digits, regions without suffix.
 fn tail_of(tail: &str) -> String {
-    let tail: String = tail.chars().filter(|c| !"()驻".contains(*c)).collect();
+    let mut tail: String = tail.chars().filter(|c| !"()驻".contains(*c)).collect();
+    // Names of one thing.
+    for word in ["分部", "分支机构"] {
+        if let Some(place) = tail.strip_suffix(word) {
+            tail = format!("{place}分公司");
+        }
+    }
     match places::front(&tail, None) {
         Some(found) => format!(
             "{}{}",
@@ -104,12 +127,6 @@ pub(super) struct Parts {
     pub brand: Option<&'static str>,
 }
 
-impl Default for OrgForm {
-    fn default() -> Self {
-        OrgForm::Unsaid
-    }
-}
-
 impl Parts {
     /// Takes a simplified Chinese name apart: region, then from behind form, brackets and a region without
     /// brackets, then 字号 and trades.
@@ -125,31 +142,36 @@ impl Parts {
             &mut body,
             &mut behind,
         );
-        if body.is_empty() && form != OrgForm::Unsaid && end < text.len() {
-            // "北京公司", "中国银行": the region is all there is.
-            body.clear();
-        }
-        let in_brackets = behind.is_some();
-        if !in_brackets && let Some((at, place)) = region_at_end(&body, front_place.map(|f| f.place)) {
+        let regional = form.is_company() || form == OrgForm::Unsaid;
+        if behind.is_none()
+            && regional
+            && let Some((at, place)) = region_at_end(&body, front_place.map(|f| f.place))
+        {
             behind = Some(place);
             parts.region_behind = true;
             body.truncate(at);
         }
         parts.ordinal = take_ordinal(&mut body, form);
-        parts.split(&body);
-        let named = parts.core.chars().filter(|c| !c.is_ascii_punctuation()).count();
+        let lead = parts.split(&body);
         let mut front_region = front_place.map(|f| f.place);
-        if named < 2
-            && let Some(found) = front_place
+        if behind.is_none()
+            && regional
+            && front_region.is_none()
+            && parts.core.chars().count() >= 4
+            && let Some((at, place)) = region_at_end(&parts.core, None)
+            && place.county().is_none()
         {
-            // A 字号 has two characters at least: the region's name is part of it.
+            // 华润北京医药有限公司
+            behind = Some(place);
+            parts.region_behind = true;
+            parts.core.truncate(at);
+        }
+        if let Some(found) = front_place
+            && (body.is_empty() || belongs_to_core(&text[..found.length], found.place, lead, form))
+        {
             let start = found.length - found.last;
-            let whole = format!("{}{body}", &text[start..found.length]);
-            front_region = if start > 0 {
-                places::front(&text[..start], None).map(|f| f.place)
-            } else {
-                None
-            };
+            let whole = format!("{}{body}", found.place.short_name());
+            front_region = places::front(&text[..start], None).map(|f| f.place);
             parts.trades = Trades::default();
             parts.rest.clear();
             parts.split(&whole);
@@ -187,13 +209,17 @@ impl Parts {
     }
 
     /// 字号 up to the first trade word that leaves it two characters; trades and what is between them after.
-    fn split(&mut self, body: &str) {
+    /// Tells how many characters stand before the first trade word of all.
+    fn split(&mut self, body: &str) -> usize {
+        let mut lead = None;
         let mut core_end = body.len();
         let mut at = body.len();
         let mut started = false;
         for (start, end, trade) in trades_in(body) {
+            let before = body[..start].chars().count();
+            lead.get_or_insert(before);
             if !started {
-                if body[..start].chars().count() < 2 {
+                if before < 2 {
                     continue;
                 }
                 core_end = start;
@@ -208,6 +234,7 @@ impl Parts {
             self.rest.push_str(&body[at..]);
         }
         self.core = body[..core_end].to_owned();
+        lead.unwrap_or_else(|| body.chars().count())
     }
 
     pub(super) fn finish(self, key_strict: &str, display: &str, branch: Option<OrgBranch>) -> OrgName {
@@ -299,6 +326,18 @@ impl Parts {
     }
 }
 
+/// Whether the last division read at the front is really the 字号, which has two characters at least: 安康瑞
+/// is not 瑞 in 安康, 上海静安医疗 is 静安 in 上海, and of 杭州大药房 nothing else is left.
+fn belongs_to_core(written: &str, place: Place, lead: usize, form: OrgForm) -> bool {
+    let bare = !written.ends_with(['省', '市', '区', '县', '旗', '州', '盟']);
+    match lead {
+        // 上虞第二人民医院 is the hospital of 上虞.
+        0 => bare && place.county().is_some() && form != OrgForm::Hospital,
+        1 => bare,
+        _ => false,
+    }
+}
+
 /// A region that ends the body, behind two characters at least.
 fn region_at_end(body: &str, above: Option<Place>) -> Option<(usize, Place)> {
     body.char_indices().skip(2).find_map(|(at, _)| {
@@ -309,7 +348,8 @@ fn region_at_end(body: &str, above: Option<Place>) -> Option<(usize, Place)> {
 
 /// Takes `第十二` out of the body, or the number in `二厂`, `三院`.
 fn take_ordinal(body: &mut String, form: OrgForm) -> Option<u32> {
-    if let Some(at) = body.find('第') {
+    // 第一三共 is a maker's name, not its number.
+    if let Some(at) = body.find('第').filter(|at| !body[*at..].starts_with("第一三共")) {
         let from = at + '第'.len_utf8();
         let length = body[from..].find(|c| !is_numeral(c)).unwrap_or(body.len() - from);
         if let Some(n) = numeral(&body[from..from + length]) {

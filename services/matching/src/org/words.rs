@@ -1,229 +1,75 @@
-//! The dictionaries of company names: what a firm trades in, and what it is in law.
+//! The dictionary of trades: what a firm's name says that it deals in.
 
 use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use serde::{Deserialize, Serialize};
 
-/// What an organisation is in law or by its sign, as the end of its name says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OrgForm {
-    /// The name says nothing: cut off, or a short form.
-    Unsaid,
-    /// 有限公司, 有限责任公司.
-    LimitedCompany,
-    /// 股份有限公司.
-    JointStockCompany,
-    /// 公司 and no more, Corp., Inc.
-    Company,
-    /// 集团 and no more.
-    Group,
-    /// 合伙企业 of any kind.
-    Partnership,
-    /// 个人独资企业, 个体.
-    SoleProprietorship,
-    Factory,
-    Shop,
-    TradingHouse,
-    /// 经营部, 服务部, 营业部 as a firm of its own.
-    SalesDepartment,
-    Pharmacy,
-    /// 事务所.
-    Practice,
-    Hospital,
-    Clinic,
-    Institute,
-    School,
-    Association,
-    Cooperative,
-    Bank,
-    Centre,
-    /// 委员会, 局, 办公室: a public body.
-    Authority,
-    Studio,
-}
-
-impl OrgForm {
-    /// The form's words in a loose key.
-    pub fn zh(self) -> &'static str {
-        match self {
-            Self::Unsaid => "",
-            Self::LimitedCompany => "有限公司",
-            Self::JointStockCompany => "股份有限公司",
-            Self::Company => "公司",
-            Self::Group => "集团",
-            Self::Partnership => "合伙企业",
-            Self::SoleProprietorship => "个人独资企业",
-            Self::Factory => "厂",
-            Self::Shop => "店",
-            Self::TradingHouse => "商行",
-            Self::SalesDepartment => "经营部",
-            Self::Pharmacy => "药房",
-            Self::Practice => "事务所",
-            Self::Hospital => "医院",
-            Self::Clinic => "门诊部",
-            Self::Institute => "研究院",
-            Self::School => "学校",
-            Self::Association => "协会",
-            Self::Cooperative => "合作社",
-            Self::Bank => "银行",
-            Self::Centre => "中心",
-            Self::Authority => "机关",
-            Self::Studio => "工作室",
-        }
-    }
-
-    /// Whether it is a company under the Company Law.
-    pub fn is_company(self) -> bool {
-        matches!(
-            self,
-            Self::LimitedCompany | Self::JointStockCompany | Self::Company | Self::Group
-        )
-    }
-}
-
-/// (end of a name, form); the longest that fits wins.
-const FORMS: &[(&str, OrgForm)] = &[
-    ("股份有限责任公司", OrgForm::JointStockCompany),
-    ("股份有限公司", OrgForm::JointStockCompany),
-    ("股份公司", OrgForm::JointStockCompany),
-    ("有限责任公司", OrgForm::LimitedCompany),
-    ("有限公司", OrgForm::LimitedCompany),
-    ("有限责任", OrgForm::Unsaid),
-    ("股份有限公", OrgForm::Unsaid),
-    ("有限公", OrgForm::Unsaid),
-    ("股份有限", OrgForm::Unsaid),
-    ("有限", OrgForm::Unsaid),
-    ("股份", OrgForm::Unsaid),
-    ("总公司", OrgForm::Company),
-    ("公司", OrgForm::Company),
-    ("集团", OrgForm::Group),
-    ("合伙企业(有限合伙)", OrgForm::Partnership),
-    ("合伙企业(普通合伙)", OrgForm::Partnership),
-    ("合伙企业(特殊普通合伙)", OrgForm::Partnership),
-    ("(有限合伙)", OrgForm::Partnership),
-    ("(普通合伙)", OrgForm::Partnership),
-    ("合伙企业", OrgForm::Partnership),
-    ("(特殊普通合伙)", OrgForm::Partnership),
-    ("(个人独资)", OrgForm::SoleProprietorship),
-    ("个人独资企业", OrgForm::SoleProprietorship),
-    ("(个体工商户)", OrgForm::SoleProprietorship),
-    ("事务所(特殊普通合伙)", OrgForm::Practice),
-    ("事务所(普通合伙)", OrgForm::Practice),
-    ("事务所", OrgForm::Practice),
-    ("总厂", OrgForm::Factory),
-    ("工厂", OrgForm::Factory),
-    ("制药厂", OrgForm::Factory),
-    ("厂", OrgForm::Factory),
-    ("商店", OrgForm::Shop),
-    ("门店", OrgForm::Shop),
-    ("超市", OrgForm::Shop),
-    ("商场", OrgForm::Shop),
-    ("店", OrgForm::Shop),
-    ("贸易商行", OrgForm::TradingHouse),
-    ("商行", OrgForm::TradingHouse),
-    ("贸易行", OrgForm::TradingHouse),
-    ("经营部", OrgForm::SalesDepartment),
-    ("服务部", OrgForm::SalesDepartment),
-    ("营业部", OrgForm::SalesDepartment),
-    ("销售部", OrgForm::SalesDepartment),
-    ("门市部", OrgForm::SalesDepartment),
-    ("批发部", OrgForm::SalesDepartment),
-    ("大药房", OrgForm::Pharmacy),
-    ("药房", OrgForm::Pharmacy),
-    ("药店", OrgForm::Pharmacy),
-    ("总医院", OrgForm::Hospital),
-    ("中心医院", OrgForm::Hospital),
-    ("医院", OrgForm::Hospital),
-    ("保健院", OrgForm::Hospital),
-    ("卫生院", OrgForm::Hospital),
-    ("疗养院", OrgForm::Hospital),
-    ("社区卫生服务中心", OrgForm::Clinic),
-    ("卫生服务站", OrgForm::Clinic),
-    ("卫生室", OrgForm::Clinic),
-    ("门诊部", OrgForm::Clinic),
-    ("诊所", OrgForm::Clinic),
-    ("研究总院", OrgForm::Institute),
-    ("研究院", OrgForm::Institute),
-    ("研究所", OrgForm::Institute),
-    ("设计院", OrgForm::Institute),
-    ("大学", OrgForm::School),
-    ("学院", OrgForm::School),
-    ("学校", OrgForm::School),
-    ("基金会", OrgForm::Association),
-    ("协会", OrgForm::Association),
-    ("学会", OrgForm::Association),
-    ("商会", OrgForm::Association),
-    ("专业合作社", OrgForm::Cooperative),
-    ("合作社", OrgForm::Cooperative),
-    ("银行", OrgForm::Bank),
-    ("中心", OrgForm::Centre),
-    ("委员会", OrgForm::Authority),
-    ("管理局", OrgForm::Authority),
-    ("办公室", OrgForm::Authority),
-    ("工作室", OrgForm::Studio),
-];
-
-/// The form at the end of a text, and the bytes before it. Forms must leave something to name.
-pub(super) fn form_at_end(text: &str) -> (OrgForm, usize) {
-    FORMS
-        .iter()
-        .filter(|(end, _)| text.len() > end.len() && text.ends_with(end))
-        .max_by_key(|(end, _)| end.len())
-        .map_or((OrgForm::Unsaid, text.len()), |(end, form)| {
-            (*form, text.len() - end.len())
-        })
-}
+use crate::hash;
 
 /// Trades as a set, one bit a class; synonyms share a class (医药, 药业 and 制药 are one).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Trades(u128);
+pub struct Trades(u128, u128);
 
 impl Trades {
-    pub(super) const GROUP: Trades = Trades(1);
+    pub(super) const GROUP: Trades = Trades(1, 0);
+
+    fn class(at: u8) -> Trades {
+        if at < 128 {
+            Trades(1 << at, 0)
+        } else {
+            Trades(0, 1 << (at - 128))
+        }
+    }
 
     pub fn is_empty(self) -> bool {
-        self.0 == 0
+        self.0 | self.1 == 0
     }
 
     pub fn len(self) -> u32 {
-        self.0.count_ones()
+        self.0.count_ones() + self.1.count_ones()
     }
 
     /// Whether every trade of `self` is one of `other`.
     pub fn is_within(self, other: Trades) -> bool {
-        self.0 & !other.0 == 0
+        (self.0 & !other.0) | (self.1 & !other.1) == 0
     }
 
     pub fn meets(self, other: Trades) -> bool {
-        self.0 & other.0 != 0
+        (self.0 & other.0) | (self.1 & other.1) != 0
     }
 
     pub(super) fn with(self, other: Trades) -> Trades {
-        Trades(self.0 | other.0)
+        Trades(self.0 | other.0, self.1 | other.1)
     }
 
-    pub(super) fn bits(self) -> u128 {
-        self.0
+    /// Stable 64-bit key of the set.
+    pub(super) fn key(self) -> u64 {
+        hash::join(&[
+            self.0 as u64,
+            (self.0 >> 64) as u64,
+            self.1 as u64,
+            (self.1 >> 64) as u64,
+        ])
     }
 
     /// The first word of each class, in the order of the dictionary.
     pub fn words(self) -> impl Iterator<Item = &'static str> {
-        (0..TRADES.len())
-            .filter(move |at| self.0 >> at & 1 == 1)
-            .map(|at| TRADES[at].0.split(' ').next().unwrap_or_default())
+        (0u8..)
+            .zip(TRADES)
+            .filter(move |(at, _)| Trades::class(*at).is_within(self))
+            .map(|(_, (chinese, _))| chinese.split(' ').next().unwrap_or_default())
     }
 }
 
-/// (Chinese words, English words) a class; at most 128 classes, 集团 first.
+/// (Chinese words, English words) a class; at most 255 classes, 集团 first.
 const TRADES: &[(&str, &str)] = &[
     ("集团", "GROUP GRP"),
     (
         "医药 药业 制药 药品 医药品 药物",
         "PHARMACEUTICAL PHARMACEUTICALS PHARMA PHARM PHARMACY MEDICINE DRUG",
     ),
-    ("医疗", "MEDICAL MED MEDITECH HEALTHCARE"),
+    ("医疗 医用", "MEDICAL MED MEDITECH HEALTHCARE"),
     (
         "器械",
         "INSTRUMENT INSTRUMENTS DEVICE DEVICES APPLIANCE APPLIANCES",
@@ -243,7 +89,7 @@ const TRADES: &[(&str, &str)] = &[
     ("健康 大健康 康养", "HEALTH"),
     ("康复", "REHABILITATION"),
     ("诊断", "DIAGNOSTIC DIAGNOSTICS"),
-    ("检验 医学检验 检测", "TESTING LABORATORY LABORATORIES LAB"),
+    ("检验 检测", "TESTING LABORATORY LABORATORIES LAB"),
     ("试剂", "REAGENT REAGENTS"),
     ("影像", "IMAGING"),
     ("医学", ""),
@@ -315,7 +161,7 @@ const TRADES: &[(&str, &str)] = &[
     ("证券", "SECURITIES"),
     ("基金 资本 资产", "FUND CAPITAL ASSET"),
     ("教育 培训", "EDUCATION TRAINING"),
-    ("研究 研发 科研", "RESEARCH"),
+    ("研究 研发 科研 科学院 医学科学院", "RESEARCH"),
     ("人力资源 劳务", "HR LABOR"),
     ("旅游 旅行社", "TRAVEL TOURISM"),
     ("汽车 汽配", "AUTO AUTOMOBILE AUTOMOTIVE"),
@@ -351,6 +197,80 @@ const TRADES: &[(&str, &str)] = &[
     ("传染病", "INFECTIOUS"),
     ("兽药 动物保健", "VETERINARY"),
     ("美容 整形", "COSMETIC"),
+    ("消毒 灭菌", "DISINFECTION STERILIZATION"),
+    ("后勤", ""),
+    ("日用品 日用 百货 日化", ""),
+    ("保健 保健品 养生", ""),
+    ("养老 护理", "NURSING"),
+    ("体检", ""),
+    ("透析", "DIALYSIS"),
+    ("病理", "PATHOLOGY"),
+    ("听力 助听器", "HEARING"),
+    ("眼镜 光学眼镜", "OPTICIANS"),
+    ("化妆品 护肤品", "COSMETICS"),
+    ("电梯", "ELEVATOR"),
+    ("空调 暖通 制冷", "HVAC REFRIGERATION"),
+    ("电缆 线缆", "CABLE"),
+    ("照明 灯具", "LIGHTING"),
+    ("泵业 阀门", "VALVE PUMP"),
+    ("精密", "PRECISION"),
+    ("模具", "MOULD"),
+    ("机器人", "ROBOT ROBOTICS"),
+    ("半导体 芯片 微电子", "SEMICONDUCTOR MICROELECTRONICS"),
+    ("新能源", ""),
+    ("光伏 太阳能", "SOLAR"),
+    ("电池", "BATTERY"),
+    ("新材料", ""),
+    ("陶瓷", "CERAMICS"),
+    ("石材 水泥 混凝土", "CEMENT CONCRETE"),
+    ("木业", "WOOD"),
+    ("家居", "HOME"),
+    ("家电", ""),
+    ("珠宝", "JEWELRY"),
+    ("茶业 茶叶", "TEA"),
+    ("酒业", ""),
+    ("粮油", "GRAIN"),
+    ("水产 渔业", "FISHERY"),
+    ("畜牧 养殖", "LIVESTOCK"),
+    ("种业 种子", "SEED"),
+    ("饲料", "FEED"),
+    ("图书 书店 出版", "BOOK BOOKS PUBLISHING"),
+    ("体育", "SPORTS"),
+    ("影视 影业", "FILM"),
+    ("游戏 动漫", "GAME GAMES"),
+    ("航空 航天", "AVIATION AEROSPACE"),
+    ("船舶 造船", "SHIPBUILDING MARINE"),
+    ("铁路 轨道交通", "RAIL RAILWAY"),
+    ("交通", "TRAFFIC"),
+    ("矿业", "MINING"),
+    ("钢铁 钢材", "STEEL"),
+    ("金属 有色金属", "METAL METALS"),
+    ("钢结构 幕墙 门窗", ""),
+    ("防水 保温", ""),
+    ("测绘 地理信息", "SURVEYING"),
+    ("知识产权 专利", "PATENT"),
+    ("担保 小额贷款", "GUARANTEE"),
+    ("拍卖", "AUCTION"),
+    ("会展 展览", "EXHIBITION"),
+    ("翻译", "TRANSLATION"),
+    ("家政", ""),
+    ("停车", "PARKING"),
+    ("快递 速递", "EXPRESS"),
+    ("港口 码头", "PORT"),
+    ("仓库", "WAREHOUSE"),
+    ("设备维修 维修", "REPAIR"),
+    ("高分子", "POLYMER"),
+    ("生化", "BIOCHEMICAL"),
+    ("免疫", "IMMUNE IMMUNOLOGY"),
+    ("分子", "MOLECULAR"),
+    ("血液 血制品", "BLOOD"),
+    ("麻醉", "ANESTHESIA"),
+    ("内镜 内窥镜", "ENDOSCOPY ENDOSCOPE"),
+    ("超声", "ULTRASOUND"),
+    ("微创", "MINIMALLY"),
+    ("介入", "INTERVENTIONAL"),
+    ("心血管", "CARDIOVASCULAR"),
+    ("糖尿病", "DIABETES"),
 ];
 
 struct Dictionary {
@@ -396,14 +316,14 @@ pub(super) fn trades_in(text: &str) -> impl Iterator<Item = (usize, usize, Trade
             (
                 m.start(),
                 m.end(),
-                Trades(1 << dictionary.words[m.pattern().as_usize()].1),
+                Trades::class(dictionary.words[m.pattern().as_usize()].1),
             )
         })
 }
 
 /// The trade an English word (upper case) says.
 pub(super) fn trade_in_english(word: &str) -> Option<Trades> {
-    dictionary().latin.get(word).map(|class| Trades(1 << class))
+    dictionary().latin.get(word).map(|class| Trades::class(*class))
 }
 
 #[cfg(test)]
@@ -412,7 +332,7 @@ mod tests {
 
     #[test]
     fn the_dictionary_fits_its_set_and_says_each_word_once() {
-        assert!(TRADES.len() <= 128, "{}", TRADES.len());
+        assert!(TRADES.len() <= 255, "{}", TRADES.len());
         let mut words: Vec<&str> = dictionary().words.iter().map(|(word, _)| *word).collect();
         let all = words.len();
         words.sort_unstable();
@@ -428,14 +348,5 @@ mod tests {
         assert_eq!(of("康瑞生物技术"), of("康瑞生物科技"));
         assert_ne!(of("康瑞医疗"), of("康瑞医药"));
         assert_eq!(of("医疗器械").words().collect::<Vec<_>>(), ["医疗", "器械"]);
-    }
-
-    #[test]
-    fn the_longest_form_wins() {
-        assert_eq!(form_at_end("康瑞股份有限公司").0, OrgForm::JointStockCompany);
-        assert_eq!(form_at_end("康瑞有限责任公司").0, OrgForm::LimitedCompany);
-        assert_eq!(form_at_end("康瑞(有限合伙)").0, OrgForm::Partnership);
-        assert_eq!(form_at_end("有限公司"), (OrgForm::Company, "有限".len()));
-        assert_eq!(form_at_end("康瑞"), (OrgForm::Unsaid, "康瑞".len()));
     }
 }
