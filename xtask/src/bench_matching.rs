@@ -62,9 +62,14 @@ pub fn run(args: Args) -> Result<()> {
     std::fs::create_dir_all(&dir).with_context(|| format!("could not create {}", dir.display()))?;
     let python = setup::venv(&target, "py-bench-matching", &PACKAGES)?;
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    build
-        .current_dir(root())
-        .args(["build", "--locked", "--release", "--package", "matching", "--examples"]);
+    build.current_dir(root()).args([
+        "build",
+        "--locked",
+        "--release",
+        "--package",
+        "matching",
+        "--examples",
+    ]);
     run_command(&mut build)?;
     let bench = Bench {
         dir,
@@ -150,7 +155,9 @@ impl Bench {
             row(&mut rows, set.name, "Lianjing", &ours, None)?;
             if set.with_peer {
                 let mut peer = Command::new(&self.python);
-                peer.arg(script("bench_splink.py")).args([set.kind, set.truth]).args(&set.files);
+                peer.arg(script("bench_splink.py"))
+                    .args([set.kind, set.truth])
+                    .args(&set.files);
                 let peer = self.measured(&mut peer)?;
                 row(&mut rows, set.name, "Splink 5", &peer, Some(&ours))?;
             }
@@ -170,12 +177,18 @@ impl Bench {
             .stderr(Stdio::inherit());
         let shown = format!("{measuring:?}");
         eprintln!("xtask: {shown}");
-        let out = measuring.output().with_context(|| format!("could not start {shown}"))?;
+        let out = measuring
+            .output()
+            .with_context(|| format!("could not start {shown}"))?;
         if !out.status.success() {
             bail!("{shown} ended with {}", out.status);
         }
         let text = String::from_utf8_lossy(&out.stdout);
-        let line = text.lines().rev().find(|l| l.starts_with('{')).context("it printed no JSON")?;
+        let line = text
+            .lines()
+            .rev()
+            .find(|l| l.starts_with('{'))
+            .context("it printed no JSON")?;
         let usage: Value = serde_json::from_str(&std::fs::read_to_string(&report)?)?;
         Ok(Measured {
             result: serde_json::from_str(line)?,
@@ -190,7 +203,11 @@ fn script(name: &str) -> PathBuf {
 }
 
 fn row(rows: &mut String, set: &str, program: &str, of: &Measured, ours: Option<&Measured>) -> Result<()> {
-    let number = |key: &str| of.result[key].as_f64().with_context(|| format!("{program} told no {key} of {set}"));
+    let number = |key: &str| {
+        of.result[key]
+            .as_f64()
+            .with_context(|| format!("{program} told no {key} of {set}"))
+    };
     let seconds = number("match_seconds")?;
     let ratio = match ours.and_then(|o| o.result["match_seconds"].as_f64()) {
         Some(own) if own > 0.0 => format!("{:.1}", seconds / own),

@@ -56,14 +56,21 @@ fn main() -> Result<(), Failure> {
         let columns: Vec<Vec<&str>> = layout
             .bindings
             .iter()
-            .map(|b| file.rows.iter().map(|r| r.get(b.column).unwrap_or_default()).collect())
+            .map(|b| {
+                file.rows
+                    .iter()
+                    .map(|r| r.get(b.column).unwrap_or_default())
+                    .collect()
+            })
             .collect();
         if source == 0 {
             let schema = Schema {
                 fields: layout.bindings.iter().map(|b| b.field.clone()).collect(),
             };
             let columns = &columns;
-            records = Records::new(settle_names(schema, |f| Box::new(columns[f].iter().copied().take(1000))));
+            records = Records::new(settle_names(schema, |f| {
+                Box::new(columns[f].iter().copied().take(1000))
+            }));
         }
         records.extend(source as u8, &columns);
     }
@@ -120,9 +127,14 @@ fn main() -> Result<(), Failure> {
         println!("{line}");
         return Ok(());
     }
-    println!("clusters: true {t} found {c} both {b}: precision {p:.5} recall {r:.5} F1 {:.5}", 2.0 * p * r / (p + r));
+    println!(
+        "clusters: true {t} found {c} both {b}: precision {p:.5} recall {r:.5} F1 {:.5}",
+        2.0 * p * r / (p + r)
+    );
     let show = |at: u32| {
-        let row: Vec<&str> = (0..records.schema().fields.len()).map(|f| records.text(at, f)).collect();
+        let row: Vec<&str> = (0..records.schema().fields.len())
+            .map(|f| records.text(at, f))
+            .collect();
         format!("{:>6} {}", truths[at as usize], row.join(" | "))
     };
     let scorer = matching::linkage::Scorer::new(&model, &records);
@@ -130,7 +142,14 @@ fn main() -> Result<(), Failure> {
         let levels: Vec<String> = scorer
             .explain(a, b)
             .iter()
-            .map(|e| format!("{}={}({:.1})", model.comparisons[e.comparison].output_column_name, e.level.as_str(), e.weight))
+            .map(|e| {
+                format!(
+                    "{}={}({:.1})",
+                    model.comparisons[e.comparison].output_column_name,
+                    e.level.as_str(),
+                    e.weight
+                )
+            })
             .collect();
         levels.join(" ")
     };
@@ -140,10 +159,18 @@ fn main() -> Result<(), Failure> {
     for group in groups {
         for (i, a) in group.iter().enumerate() {
             for b in &group[i + 1..] {
-                if linked.clusters.cluster_of[*a as usize] != linked.clusters.cluster_of[*b as usize] && left > 0 {
+                if linked.clusters.cluster_of[*a as usize] != linked.clusters.cluster_of[*b as usize]
+                    && left > 0
+                {
                     left -= 1;
                     let edge = linked.edges.iter().find(|e| e.a == *a && e.b == *b);
-                    println!("MISSED {:?}\n  {}\n  {}\n  {}", edge.map(|e| e.weight), show(*a), show(*b), explain(*a, *b));
+                    println!(
+                        "MISSED {:?}\n  {}\n  {}\n  {}",
+                        edge.map(|e| e.weight),
+                        show(*a),
+                        show(*b),
+                        explain(*a, *b)
+                    );
                 }
             }
         }
@@ -153,7 +180,13 @@ fn main() -> Result<(), Failure> {
         let same = linked.clusters.cluster_of[e.a as usize] == linked.clusters.cluster_of[e.b as usize];
         if same && truths[e.a as usize] != truths[e.b as usize] && left > 0 {
             left -= 1;
-            println!("FALSE {:.4}\n  {}\n  {}\n  {}", probability(f64::from(e.weight)), show(e.a), show(e.b), explain(e.a, e.b));
+            println!(
+                "FALSE {:.4}\n  {}\n  {}\n  {}",
+                probability(f64::from(e.weight)),
+                show(e.a),
+                show(e.b),
+                explain(e.a, e.b)
+            );
         }
     }
     Ok(())

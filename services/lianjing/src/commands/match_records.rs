@@ -146,8 +146,8 @@ fn read_model(path: &Path) -> CliResult<Model> {
 fn read(path: &Path) -> CliResult<Table> {
     let bytes = read_bytes(path)?;
     let wrong = |text: &str| CliError::usage(format!("{}: {text}", path.display()));
-    let detected =
-        detect(bytes.as_slice()).map_err(|e| CliError::failed(format!("cannot read {}: {e}", path.display())))?;
+    let detected = detect(bytes.as_slice())
+        .map_err(|e| CliError::failed(format!("cannot read {}: {e}", path.display())))?;
     let (encoding, mark_bytes) = match detected {
         Detected::Text { encoding, mark_bytes } => (encoding, mark_bytes),
         Detected::Empty => return Err(wrong("the file is empty")),
@@ -155,7 +155,10 @@ fn read(path: &Path) -> CliResult<Table> {
     };
     let text = decoded(encoding, &bytes[mark_bytes..]);
     if text.contains('\u{fffd}') {
-        tell(&format!("{}: some characters could not be read as {encoding:?}", path.display()));
+        tell(&format!(
+            "{}: some characters could not be read as {encoding:?}",
+            path.display()
+        ));
     }
     let header = text.lines().next().unwrap_or_default();
     let count = |c: char| header.matches(c).count();
@@ -219,11 +222,19 @@ fn csv_text(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> CliResu
 fn write_records(args: &MatchArgs, matched: &Matched, two: bool, output: &mut Output) -> CliResult<()> {
     let columns = &COLUMNS[..if two { 4 } else { 3 }];
     let file_name = |row: &RecordRow| {
-        let path = if row.file == 0 { Some(&args.records) } else { args.other.as_ref() };
+        let path = if row.file == 0 {
+            Some(&args.records)
+        } else {
+            args.other.as_ref()
+        };
         path.map(|p| p.display().to_string()).unwrap_or_default()
     };
     let cells = |row: &RecordRow| {
-        let mut cells = vec![row.record_id.clone(), row.cluster_id.clone(), format!("{:.4}", row.confidence)];
+        let mut cells = vec![
+            row.record_id.clone(),
+            row.cluster_id.clone(),
+            format!("{:.4}", row.confidence),
+        ];
         if two {
             cells.push(file_name(row));
         }
@@ -270,13 +281,22 @@ fn summary(args: &MatchArgs, matched: &Matched, output: &Output) {
     tell(output.say(&zh, &en));
     if !matched.unused_columns.is_empty() {
         let unused = matched.unused_columns.join(", ");
-        tell(&format!("{}{unused}", output.say("未使用的列：", "columns not used: ")));
+        tell(&format!(
+            "{}{unused}",
+            output.say("未使用的列：", "columns not used: ")
+        ));
     }
     for rule in &report.rules {
         if args.report || rule.capped > 0 {
             tell(&format!(
                 "{}: {} records, {} blocks, {} pairs, largest {}, refined {}, capped {}, pairs set aside {}",
-                rule.rule, rule.records, rule.blocks, rule.pairs, rule.largest, rule.refined, rule.capped,
+                rule.rule,
+                rule.records,
+                rule.blocks,
+                rule.pairs,
+                rule.largest,
+                rule.refined,
+                rule.capped,
                 rule.pairs_set_aside
             ));
         }

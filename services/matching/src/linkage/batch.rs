@@ -90,7 +90,9 @@ pub(crate) fn link_blocks(
     let mut forbidden = Forbidden {
         attributes: single_valued(records),
         pairs: different.to_vec(),
-        order: (0..records.len() as RecordNo).map(|r| records.content(r)).collect(),
+        order: (0..records.len() as RecordNo)
+            .map(|r| records.content(r))
+            .collect(),
     };
     let mut conflicts = Vec::new();
     let mut edges = Vec::with_capacity(found.len());
@@ -103,7 +105,10 @@ pub(crate) fn link_blocks(
         }
     }
     let clusters = cluster(records.len(), &mut edges, threshold, &forbidden);
-    let matches = edges.iter().take_while(|e| f64::from(e.weight) >= threshold).count() as u64;
+    let matches = edges
+        .iter()
+        .take_while(|e| f64::from(e.weight) >= threshold)
+        .count() as u64;
     let count = clusters
         .cluster_of
         .iter()

@@ -89,7 +89,10 @@ pub fn cluster(records: usize, edges: &mut [Edge], least: f64, forbidden: &Forbi
         }
     }
     let cluster_of = joining.lowest_members();
-    confidence.iter_mut().filter(|c| c.is_nan()).for_each(|c| *c = 1.0);
+    confidence
+        .iter_mut()
+        .filter(|c| c.is_nan())
+        .for_each(|c| *c = 1.0);
     Clusters {
         cluster_of,
         confidence,
@@ -145,7 +148,11 @@ impl Joining {
     }
 
     fn join(&mut self, a: u32, b: u32) {
-        let (into, from) = if self.size[a as usize] >= self.size[b as usize] { (a, b) } else { (b, a) };
+        let (into, from) = if self.size[a as usize] >= self.size[b as usize] {
+            (a, b)
+        } else {
+            (b, a)
+        };
         self.parent[from as usize] = into;
         self.size[into as usize] += self.size[from as usize];
         for values in &mut self.attributes {
@@ -166,6 +173,8 @@ impl Joining {
             let root = self.find(record) as usize;
             lowest[root] = lowest[root].min(record);
         }
-        (0..records).map(|record| lowest[self.find(record) as usize]).collect()
+        (0..records)
+            .map(|record| lowest[self.find(record) as usize])
+            .collect()
     }
 }

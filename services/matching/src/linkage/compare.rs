@@ -5,9 +5,8 @@ use super::records::Records;
 use super::schema::FieldKind;
 use super::similarity::{distance_at_most, is_prefix};
 use super::values::{MISSING, Values};
-use crate::han::{looks_like, simplify};
-use crate::org::{OrgLevel, compare_orgs};
-use crate::pinyin::sounds_like;
+use crate::address::AddressAgreement;
+use crate::{AddressLevel, OrgLevel, PersonLevel, compare_addresses, compare_orgs, compare_persons};
 
 /// One comparison, bound to the records it reads.
 #[derive(Clone, Copy)]
@@ -81,14 +80,24 @@ impl FieldKind {
             (Self::HouseNumber | Self::Postcode, _) => &[Exact, Close, Different],
             (Self::Date, _) => &[Exact, Variant, Close, Similar, Related, Different],
             (Self::Category, _) => &[Exact, Different],
-            (Self::OrgName, _) => &[Exact, Variant, Close, Partial, Similar, Related, Different, Conflict],
+            (Self::OrgName, _) => &[
+                Exact, Variant, Close, Partial, Similar, Related, Different, Conflict,
+            ],
             (Self::PersonName, _) => &[Exact, Variant, Close, Partial, Similar, Related, Different],
             (Self::Address, _) => &[Exact, Variant, Close, Partial, Similar, Related, Different],
             (Self::Text | Self::Place, _) => &[Exact, Close, Partial, Similar, Different],
-            (Self::GivenName | Self::Surname | Self::AddressLine, false) => &[Exact, Close, Partial, Similar, Different],
-            (Self::GivenName | Self::Surname | Self::AddressLine, true) => {
-                &[Exact, Close, Partial, Similar, SwappedExact, SwappedClose, Different]
+            (Self::GivenName | Self::Surname | Self::AddressLine, false) => {
+                &[Exact, Close, Partial, Similar, Different]
             }
+            (Self::GivenName | Self::Surname | Self::AddressLine, true) => &[
+                Exact,
+                Close,
+                Partial,
+                Similar,
+                SwappedExact,
+                SwappedClose,
+                Different,
+            ],
         }
     }
 }
@@ -105,9 +114,12 @@ fn within(values: &Values, x: u32, y: u32) -> Level {
         FieldKind::Phone => phones(masks, a, b),
         FieldKind::Email => emails(masks, a, b),
         FieldKind::OrgName => organisations(compare_orgs(values.org(x), values.org(y)).level),
-        FieldKind::Address => addresses(masks, a, b),
-        FieldKind::PersonName if a.iter().any(|s| *s >= HAN) && b.iter().any(|s| *s >= HAN) => {
-            chinese_names(values.text(x), values.text(y))
+        FieldKind::Address if values.address(x).is_empty() || values.address(y).is_empty() => {
+            addresses(masks, a, b)
+        }
+        FieldKind::Address => places(compare_addresses(values.address(x), values.address(y))),
+        FieldKind::PersonName if a.iter().any(|s| *s >= HAN) || b.iter().any(|s| *s >= HAN) => {
+            persons(compare_persons(values.person(x), values.person(y)).level)
         }
         FieldKind::PersonName if same_tokens(values.text(x), values.text(y)) => Level::Variant,
         _ => texts(kind, masks, a, b),
@@ -138,34 +150,40 @@ fn organisations(level: OrgLevel) -> Level {
     }
 }
 
-/// Chinese names: the same in simplified characters, one homophone or look-alike character, one character left
-/// out. Any other difference in so short a name is a different name.
-fn chinese_names(a: &str, b: &str) -> Level {
-    let simple = |text: &str| -> Vec<char> { simplify(text).chars().filter(|c| c.is_alphanumeric()).collect() };
-    let (x, y) = (simple(a), simple(b));
-    if x == y {
-        return Level::Variant;
+/// What the parts of two persons' names say, as a level.
+fn persons(level: PersonLevel) -> Level {
+    match level {
+        PersonLevel::Identical => Level::Exact,
+        PersonLevel::Folded | PersonLevel::OrderSwapped => Level::Variant,
+        PersonLevel::PinyinEqual | PersonLevel::Homophone | PersonLevel::LookAlike | PersonLevel::OneEdit => {
+            Level::Close
+        }
+        PersonLevel::Initials => Level::Partial,
+        PersonLevel::ShortEdit => Level::Similar,
+        PersonLevel::Missing => Level::Missing,
+        PersonLevel::Different => Level::Different,
     }
-    if x.len() != y.len() {
-        let (short, long) = if x.len() < y.len() { (&x, &y) } else { (&y, &x) };
-        let inside = short.len() >= 2
-            && long.len() == short.len() + 1
-            && (0..long.len()).any(|skip| long.iter().enumerate().filter(|(at, _)| *at != skip).map(|(_, c)| c).eq(short));
-        return if inside { Level::Similar } else { Level::Different };
-    }
-    let differing: Vec<(char, char)> = x.iter().zip(&y).filter(|(p, q)| p != q).map(|(p, q)| (*p, *q)).collect();
-    match differing.as_slice() {
-        [(p, q)] if sounds_like(*p, *q) || looks_like(*p, *q) => Level::Close,
-        // Three characters and more, the surname among what agrees.
-        [_] if x.len() >= 3 && x[0] == y[0] => Level::Related,
-        _ => Level::Different,
+}
+
+/// What the parts of two addresses say, as a level: other rooms of one building are neighbours.
+fn places(agreement: AddressAgreement) -> Level {
+    match agreement.level {
+        AddressLevel::Identical => Level::Exact,
+        AddressLevel::SameRoom => Level::Variant,
+        AddressLevel::SameBuilding | AddressLevel::SameNumber if agreement.rooms_differ => Level::Related,
+        AddressLevel::SameBuilding => Level::Close,
+        AddressLevel::SameNumber => Level::Partial,
+        AddressLevel::SameRoad => Level::Related,
+        AddressLevel::Missing => Level::Missing,
+        AddressLevel::SamePlace | AddressLevel::Different => Level::Different,
     }
 }
 
 /// Addresses as letters and digits: one within the other (the province left out), a slip that leaves the
 /// numbers alone, or the same street with other numbers.
 fn addresses((x, y): (u64, u64), a: &[u16], b: &[u16]) -> Level {
-    let digits = |text: &[u16]| -> Vec<u16> { text.iter().copied().filter(|s| (48..58).contains(s)).collect() };
+    let digits =
+        |text: &[u16]| -> Vec<u16> { text.iter().copied().filter(|s| (48..58).contains(s)).collect() };
     let (m, n) = (digits(a), digits(b));
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     if short.len() >= 6 && m == n && (long.ends_with(short) || long.starts_with(short)) {
@@ -272,7 +290,11 @@ fn emails((x, y): (u64, u64), a: &[u16], b: &[u16]) -> Level {
     if near(x, y, a, b, 2) {
         return Level::Close;
     }
-    let user = |text: &[u16]| text.iter().position(|s| *s == u16::from(b'@')).unwrap_or(text.len());
+    let user = |text: &[u16]| {
+        text.iter()
+            .position(|s| *s == u16::from(b'@'))
+            .unwrap_or(text.len())
+    };
     let (m, n) = (user(a), user(b));
     if m == n && m >= 5 && a[..m] == b[..n] {
         return Level::Partial;
@@ -349,7 +371,10 @@ mod tests {
             kind,
         };
         let schema = Schema {
-            fields: vec![field("given_name", FieldKind::GivenName), field("surname", FieldKind::Surname)],
+            fields: vec![
+                field("given_name", FieldKind::GivenName),
+                field("surname", FieldKind::Surname),
+            ],
         };
         let mut records = Records::new(schema);
         records.extend(0, &[vec!["mikhayla", "hannagan"], vec!["hannagan", "mikhaila"]]);
@@ -358,6 +383,9 @@ mod tests {
         assert_eq!(level, Level::SwappedClose);
         assert_eq!(records.values(0).text(value), "mikhayla");
         let surname = Comparator::new(&records, 1, Some(0));
-        assert_eq!(surname.level(records.row(0), records.row(1)).0, Level::SwappedExact);
+        assert_eq!(
+            surname.level(records.row(0), records.row(1)).0,
+            Level::SwappedExact
+        );
     }
 }

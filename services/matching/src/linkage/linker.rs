@@ -174,7 +174,12 @@ impl Linker {
     ///
     /// # Errors
     /// When a record is unknown, or "same" contradicts two valid codes.
-    pub fn judge(&mut self, a: RecordNo, b: RecordNo, judgement: Judgement) -> Result<Vec<Event>, JudgementError> {
+    pub fn judge(
+        &mut self,
+        a: RecordNo,
+        b: RecordNo,
+        judgement: Judgement,
+    ) -> Result<Vec<Event>, JudgementError> {
         let known = |r: RecordNo| (r as usize) < self.records.len();
         if let Some(unknown) = [a, b].into_iter().find(|r| !known(*r)) {
             return Err(JudgementError::NoSuchRecord(unknown));
@@ -245,7 +250,11 @@ impl Linker {
 
     fn valid_code(&self, record: RecordNo, field: usize) -> u32 {
         let number = self.records.row(record)[field];
-        if self.records.values(field).is_valid(number) { number } else { MISSING }
+        if self.records.values(field).is_valid(number) {
+            number
+        } else {
+            MISSING
+        }
     }
 
     fn codes_differ(&self, a: RecordNo, b: RecordNo) -> bool {
@@ -301,7 +310,13 @@ impl Linker {
                     forbidden.pairs.push((at as u32, *b));
                 }
             }
-            for other in self.judged.get(record).into_iter().flatten().filter(|o| record < *o) {
+            for other in self
+                .judged
+                .get(record)
+                .into_iter()
+                .flatten()
+                .filter(|o| record < *o)
+            {
                 match self.judgement(*record, *other) {
                     Some(Judgement::Same) => edges.push(Edge {
                         a: at as u32,
@@ -335,7 +350,12 @@ impl Linker {
             for record in group {
                 *shared.entry(self.entity_of[*record as usize]).or_default() += 1;
             }
-            claims.extend(shared.into_iter().filter(|(e, _)| *e != 0).map(|(e, n)| (n, e, at)));
+            claims.extend(
+                shared
+                    .into_iter()
+                    .filter(|(e, _)| *e != 0)
+                    .map(|(e, n)| (n, e, at)),
+            );
         }
         claims.sort_unstable_by(|x, y| y.0.cmp(&x.0).then(x.1.cmp(&y.1)).then(x.2.cmp(&y.2)));
         let mut id_of: Vec<Option<EntityId>> = vec![None; groups.len()];

@@ -90,7 +90,9 @@ pub enum ModelError {
     Format(String),
     #[error("the model compares the column {0:?}, which the records do not have; they have {1}")]
     NoSuchField(String, String),
-    #[error("the model compares {0:?} as {1:?}, but the records hold it as {2:?}; rename it with --map {0}:{3}=COLUMN")]
+    #[error(
+        "the model compares {0:?} as {1:?}, but the records hold it as {2:?}; rename it with --map {0}:{3}=COLUMN"
+    )]
     OtherKind(String, FieldKind, FieldKind, String),
     #[error("comparison {0:?}: level {1:?} is no level of its kind; it has {2}")]
     NoSuchLevel(String, &'static str, String),
@@ -192,7 +194,14 @@ impl Model {
                 return Err(ModelError::Range(what, value));
             }
         }
-        let names = || schema.fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
+        let names = || {
+            schema
+                .fields
+                .iter()
+                .map(|f| f.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         for comparison in &self.comparisons {
             let name = &comparison.output_column_name;
             for field in std::iter::once(name).chain(&comparison.swapped_with) {
@@ -200,7 +209,9 @@ impl Model {
                     .index(field)
                     .ok_or_else(|| ModelError::NoSuchField(field.clone(), names()))?;
             }
-            let held = schema.index(name).map_or(comparison.kind, |at| schema.fields[at].kind);
+            let held = schema
+                .index(name)
+                .map_or(comparison.kind, |at| schema.fields[at].kind);
             if held != comparison.kind {
                 let kind = serde_json::to_value(comparison.kind).unwrap_or_default();
                 let kind = kind.as_str().unwrap_or_default().to_owned();
@@ -210,11 +221,23 @@ impl Model {
             for level in &comparison.comparison_levels {
                 if !known.contains(&level.label) {
                     let known: Vec<&str> = known.iter().map(|l| l.as_str()).collect();
-                    return Err(ModelError::NoSuchLevel(name.clone(), level.label.as_str(), known.join(", ")));
+                    return Err(ModelError::NoSuchLevel(
+                        name.clone(),
+                        level.label.as_str(),
+                        known.join(", "),
+                    ));
                 }
-                for (what, p) in [("m_probability", level.m_probability), ("u_probability", level.u_probability)] {
+                for (what, p) in [
+                    ("m_probability", level.m_probability),
+                    ("u_probability", level.u_probability),
+                ] {
                     if !(p > 0.0 && p <= 1.0) {
-                        return Err(ModelError::Probability(name.clone(), what, level.label.as_str(), p));
+                        return Err(ModelError::Probability(
+                            name.clone(),
+                            what,
+                            level.label.as_str(),
+                            p,
+                        ));
                     }
                 }
             }

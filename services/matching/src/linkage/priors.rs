@@ -34,15 +34,24 @@ pub fn priors(kind: FieldKind, swapped: bool) -> Vec<Prior> {
             (Different, 0.0149, 0.02),
             (Conflict, 1e-4, 0.98),
         ],
-        FieldKind::Code | FieldKind::Account => {
-            &[(Exact, 0.85, 1e-6), (Close, 0.06, 2e-5), (Similar, 0.01, 1e-3), (Different, 0.08, 0.999)]
-        }
-        FieldKind::Phone => {
-            &[(Exact, 0.75, 1e-5), (Close, 0.03, 1e-4), (Partial, 0.02, 1e-5), (Different, 0.2, 0.999)]
-        }
-        FieldKind::Email => {
-            &[(Exact, 0.8, 1e-5), (Close, 0.04, 1e-4), (Partial, 0.03, 1e-3), (Different, 0.13, 0.999)]
-        }
+        FieldKind::Code | FieldKind::Account => &[
+            (Exact, 0.85, 1e-6),
+            (Close, 0.06, 2e-5),
+            (Similar, 0.01, 1e-3),
+            (Different, 0.08, 0.999),
+        ],
+        FieldKind::Phone => &[
+            (Exact, 0.75, 1e-5),
+            (Close, 0.03, 1e-4),
+            (Partial, 0.02, 1e-5),
+            (Different, 0.2, 0.999),
+        ],
+        FieldKind::Email => &[
+            (Exact, 0.8, 1e-5),
+            (Close, 0.04, 1e-4),
+            (Partial, 0.03, 1e-3),
+            (Different, 0.13, 0.999),
+        ],
         FieldKind::HouseNumber => &[(Exact, 0.9, 0.02), (Close, 0.05, 0.1), (Different, 0.05, 0.88)],
         FieldKind::Postcode => &[(Exact, 0.85, 1e-3), (Close, 0.08, 5e-3), (Different, 0.07, 0.99)],
         FieldKind::Date => &[
@@ -133,7 +142,10 @@ pub fn priors(kind: FieldKind, swapped: bool) -> Vec<Prior> {
 
 /// Whether agreement on a rare value of this kind says more than on a common one.
 pub fn is_frequency_weighted(kind: FieldKind) -> bool {
-    !matches!(kind, FieldKind::Category | FieldKind::Postcode | FieldKind::HouseNumber | FieldKind::Date)
+    !matches!(
+        kind,
+        FieldKind::Category | FieldKind::Postcode | FieldKind::HouseNumber | FieldKind::Date
+    )
 }
 
 #[cfg(test)]
@@ -144,8 +156,24 @@ mod tests {
     fn every_level_of_every_kind_has_a_prior_and_they_sum_to_one() {
         use FieldKind::*;
         for kind in [
-            OrgName, PersonName, GivenName, Surname, Uscc, IdNumber, Code, Phone, Account, Email, Address, AddressLine,
-            HouseNumber, Place, Postcode, Date, Category, Text,
+            OrgName,
+            PersonName,
+            GivenName,
+            Surname,
+            Uscc,
+            IdNumber,
+            Code,
+            Phone,
+            Account,
+            Email,
+            Address,
+            AddressLine,
+            HouseNumber,
+            Place,
+            Postcode,
+            Date,
+            Category,
+            Text,
         ] {
             for swapped in [false, true] {
                 let priors = priors(kind, swapped);

@@ -88,7 +88,10 @@ impl Records {
 }
 
 /// The schema with its `name` column taken for persons' names when it holds those.
-pub fn settle_names<'a>(mut schema: Schema, names: impl Fn(usize) -> Box<dyn Iterator<Item = &'a str> + 'a>) -> Schema {
+pub fn settle_names<'a>(
+    mut schema: Schema,
+    names: impl Fn(usize) -> Box<dyn Iterator<Item = &'a str> + 'a>,
+) -> Schema {
     for at in 0..schema.fields.len() {
         if schema.fields[at].name == "name"
             && schema.fields[at].kind == FieldKind::OrgName

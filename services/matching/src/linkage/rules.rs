@@ -101,13 +101,22 @@ fn parse(text: &str, schema: &Schema) -> Result<Part, String> {
     };
     let fields: Result<Vec<usize>, String> = fields
         .split('|')
-        .map(|f| schema.index(f).ok_or_else(|| format!("the records have no column {f:?}")))
+        .map(|f| {
+            schema
+                .index(f)
+                .ok_or_else(|| format!("the records have no column {f:?}"))
+        })
         .collect();
     let fields = fields?;
     if matches!(transform, Transform::Org(_))
-        && let Some(other) = fields.iter().find(|f| schema.fields[**f].kind != FieldKind::OrgName)
+        && let Some(other) = fields
+            .iter()
+            .find(|f| schema.fields[**f].kind != FieldKind::OrgName)
     {
-        return Err(format!("{:?} holds no names of organisations", schema.fields[*other].name));
+        return Err(format!(
+            "{:?} holds no names of organisations",
+            schema.fields[*other].name
+        ));
     }
     Ok(Part { fields, transform })
 }
@@ -202,7 +211,10 @@ fn soundex(symbols: &[u16]) -> u64 {
 impl Rule {
     /// The fields that its keys read.
     pub fn fields(&self) -> Vec<usize> {
-        self.keys.iter().flat_map(|part| part.fields.iter().copied()).collect()
+        self.keys
+            .iter()
+            .flat_map(|part| part.fields.iter().copied())
+            .collect()
     }
 
     /// All (key, record) of the records from `first` on, unsorted. A key is never the same in two rules.
@@ -252,8 +264,8 @@ pub(crate) fn mix(key: u64, part: u64) -> u64 {
 /// The rules shipped for a schema: each identifier alone, names and addresses with something that narrows them.
 pub fn default_rules(schema: &Schema) -> Vec<BlockingRule> {
     use FieldKind::{
-        Account, Address, AddressLine, Code, Date, Email, GivenName, HouseNumber, IdNumber, OrgName, PersonName, Phone,
-        Place, Postcode, Surname, Text, Uscc,
+        Account, Address, AddressLine, Code, Date, Email, GivenName, HouseNumber, IdNumber, OrgName,
+        PersonName, Phone, Place, Postcode, Surname, Text, Uscc,
     };
     let name = |kind: FieldKind| schema.of_kind(kind).map(|at| schema.fields[at].name.clone());
     let mut rules: Vec<BlockingRule> = Vec::new();
@@ -273,10 +285,16 @@ pub fn default_rules(schema: &Schema) -> Vec<BlockingRule> {
     let lines = (!lines.is_empty()).then(|| lines.join("|"));
     let with = |field: &Option<String>, transform: &str| field.as_ref().map(|f| format!("{f}:{transform}"));
     // What narrows a block of persons that is too large.
-    let narrowing: Vec<String> = [with(&either, "soundex"), name(Postcode), name(Date), lines.clone(), name(Place)]
-        .into_iter()
-        .flatten()
-        .collect();
+    let narrowing: Vec<String> = [
+        with(&either, "soundex"),
+        name(Postcode),
+        name(Date),
+        lines.clone(),
+        name(Place),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     let without = |field: &Option<String>| -> Vec<String> {
         narrowing
             .iter()
@@ -306,7 +324,16 @@ pub fn default_rules(schema: &Schema) -> Vec<BlockingRule> {
         if given.is_some() && surname.is_some() {
             add(&mut rules, vec![sorted], without(&None));
         }
-        for other in [name(Postcode), name(Place), lines.clone(), name(Phone), name(HouseNumber)].into_iter().flatten() {
+        for other in [
+            name(Postcode),
+            name(Place),
+            lines.clone(),
+            name(Phone),
+            name(HouseNumber),
+        ]
+        .into_iter()
+        .flatten()
+        {
             let refine = without(&Some(other.clone()));
             add(&mut rules, vec![either.clone(), other], refine);
         }
@@ -315,7 +342,11 @@ pub fn default_rules(schema: &Schema) -> Vec<BlockingRule> {
         add(&mut rules, vec![date.clone()], without(&Some(date)));
     }
     if let (Some(lines), Some(number)) = (&lines, name(HouseNumber)) {
-        add(&mut rules, vec![lines.clone(), number], without(&Some(lines.clone())));
+        add(
+            &mut rules,
+            vec![lines.clone(), number],
+            without(&Some(lines.clone())),
+        );
     }
     if let (Some(place), Some(postcode)) = (name(Place), name(Postcode)) {
         add(&mut rules, vec![place, postcode], without(&None));
@@ -337,7 +368,11 @@ pub fn default_rules(schema: &Schema) -> Vec<BlockingRule> {
             add(&mut rules, vec![format!("{org}:opening"), other], Vec::new());
         }
     }
-    let texts: &[FieldKind] = if org.is_some() { &[Address] } else { &[PersonName, Text, Address] };
+    let texts: &[FieldKind] = if org.is_some() {
+        &[Address]
+    } else {
+        &[PersonName, Text, Address]
+    };
     for kind in texts.iter().copied() {
         for at in schema.all_of_kind(kind) {
             let field = &schema.fields[at].name;
@@ -363,7 +398,11 @@ mod tests {
     #[test]
     fn soundex_of_the_standard_examples() {
         let code = |text: &str| soundex(&symbols(text));
-        for (a, b) in [("robert", "rupert"), ("ashcraft", "ashcroft"), ("tymczak", "tymcsak")] {
+        for (a, b) in [
+            ("robert", "rupert"),
+            ("ashcraft", "ashcroft"),
+            ("tymczak", "tymcsak"),
+        ] {
             assert_eq!(code(a), code(b), "{a} {b}");
         }
         assert_ne!(code("robert"), code("rubin"));

@@ -75,45 +75,119 @@ const KNOWN: &[(&str, FieldKind, &[&str])] = &[
         "name",
         FieldKind::OrgName,
         &[
-            "companyname", "orgname", "organisation", "organization", "organisationname", "organizationname", "company",
-            "supplier", "suppliername", "vendor", "vendorname", "公司名称", "企业名称", "单位名称", "供应商名称",
-            "供应商", "机构名称", "名称", "公司", "企业", "单位", "投标人", "中标人", "厂商", "生产企业", "配送企业",
+            "companyname",
+            "orgname",
+            "organisation",
+            "organization",
+            "organisationname",
+            "organizationname",
+            "company",
+            "supplier",
+            "suppliername",
+            "vendor",
+            "vendorname",
+            "公司名称",
+            "企业名称",
+            "单位名称",
+            "供应商名称",
+            "供应商",
+            "机构名称",
+            "名称",
+            "公司",
+            "企业",
+            "单位",
+            "投标人",
+            "中标人",
+            "厂商",
+            "生产企业",
+            "配送企业",
         ],
     ),
     (
         "person_name",
         FieldKind::PersonName,
-        &["fullname", "personname", "姓名", "人员姓名", "员工姓名", "职工姓名"],
+        &[
+            "fullname",
+            "personname",
+            "姓名",
+            "人员姓名",
+            "员工姓名",
+            "职工姓名",
+        ],
     ),
     (
         "uscc",
         FieldKind::Uscc,
         &[
-            "usccode", "unifiedsocialcreditcode", "creditcode", "统一社会信用代码", "统一信用代码", "社会信用代码",
-            "信用代码", "统一代码", "税号", "纳税人识别号",
+            "usccode",
+            "unifiedsocialcreditcode",
+            "creditcode",
+            "统一社会信用代码",
+            "统一信用代码",
+            "社会信用代码",
+            "信用代码",
+            "统一代码",
+            "税号",
+            "纳税人识别号",
         ],
     ),
     (
         "id_number",
         FieldKind::IdNumber,
-        &["idno", "idcard", "nationalid", "身份证号", "身份证号码", "身份证", "公民身份号码", "证件号码"],
+        &[
+            "idno",
+            "idcard",
+            "nationalid",
+            "身份证号",
+            "身份证号码",
+            "身份证",
+            "公民身份号码",
+            "证件号码",
+        ],
     ),
     (
         "legal_representative",
         FieldKind::PersonName,
         &[
-            "legalrepresentative", "legalrep", "representative", "法定代表人", "法人代表", "法人", "负责人", "法定代表人姓名",
+            "legalrepresentative",
+            "legalrep",
+            "representative",
+            "法定代表人",
+            "法人代表",
+            "法人",
+            "负责人",
+            "法定代表人姓名",
         ],
     ),
     (
         "phone",
         FieldKind::Phone,
-        &["telephone", "tel", "mobile", "phonenumber", "电话", "联系电话", "手机", "手机号", "手机号码", "电话号码", "联系方式"],
+        &[
+            "telephone",
+            "tel",
+            "mobile",
+            "phonenumber",
+            "电话",
+            "联系电话",
+            "手机",
+            "手机号",
+            "手机号码",
+            "电话号码",
+            "联系方式",
+        ],
     ),
     (
         "account",
         FieldKind::Account,
-        &["bankaccount", "accountnumber", "银行账号", "银行账户", "账号", "开户账号", "银行卡号"],
+        &[
+            "bankaccount",
+            "accountnumber",
+            "银行账号",
+            "银行账户",
+            "账号",
+            "开户账号",
+            "银行卡号",
+        ],
     ),
     (
         "email",
@@ -123,27 +197,94 @@ const KNOWN: &[(&str, FieldKind, &[&str])] = &[
     (
         "address",
         FieldKind::Address,
-        &["registeredaddress", "地址", "注册地址", "住所", "通讯地址", "联系地址", "经营地址", "家庭住址", "住址"],
+        &[
+            "registeredaddress",
+            "地址",
+            "注册地址",
+            "住所",
+            "通讯地址",
+            "联系地址",
+            "经营地址",
+            "家庭住址",
+            "住址",
+        ],
     ),
     (
         "birth_date",
         FieldKind::Date,
-        &["birthdate", "dob", "dateofbirth", "birthday", "出生日期", "生日", "出生年月"],
+        &[
+            "birthdate",
+            "dob",
+            "dateofbirth",
+            "birthday",
+            "出生日期",
+            "生日",
+            "出生年月",
+        ],
     ),
-    ("given_name", FieldKind::GivenName, &["givenname", "firstname", "forename", "名", "名字"]),
-    ("surname", FieldKind::Surname, &["lastname", "familyname", "姓", "姓氏"]),
-    ("street_number", FieldKind::HouseNumber, &["streetnumber", "housenumber", "门牌号"]),
-    ("address_1", FieldKind::AddressLine, &["address1", "addressline1", "street"]),
+    (
+        "given_name",
+        FieldKind::GivenName,
+        &["givenname", "firstname", "forename", "名", "名字"],
+    ),
+    (
+        "surname",
+        FieldKind::Surname,
+        &["lastname", "familyname", "姓", "姓氏"],
+    ),
+    (
+        "street_number",
+        FieldKind::HouseNumber,
+        &["streetnumber", "housenumber", "门牌号"],
+    ),
+    (
+        "address_1",
+        FieldKind::AddressLine,
+        &["address1", "addressline1", "street"],
+    ),
     ("address_2", FieldKind::AddressLine, &["address2", "addressline2"]),
-    ("suburb", FieldKind::Place, &["city", "town", "locality", "城市", "区县", "district"]),
-    ("postcode", FieldKind::Postcode, &["zip", "zipcode", "postalcode", "邮编", "邮政编码"]),
-    ("state", FieldKind::Category, &["province", "省份", "省", "region"]),
+    (
+        "suburb",
+        FieldKind::Place,
+        &["city", "town", "locality", "城市", "区县", "district"],
+    ),
+    (
+        "postcode",
+        FieldKind::Postcode,
+        &["zip", "zipcode", "postalcode", "邮编", "邮政编码"],
+    ),
+    (
+        "state",
+        FieldKind::Category,
+        &["province", "省份", "省", "region"],
+    ),
     ("sex", FieldKind::Category, &["gender", "性别"]),
-    ("soc_sec_id", FieldKind::Code, &["socsecid", "ssn", "社保号", "registrationnumber", "注册号", "工号"]),
+    (
+        "soc_sec_id",
+        FieldKind::Code,
+        &[
+            "socsecid",
+            "ssn",
+            "社保号",
+            "registrationnumber",
+            "注册号",
+            "工号",
+        ],
+    ),
 ];
 
 /// Headers of the column that names a record.
-const RECORD_ID: [&str; 9] = ["recid", "recordid", "id", "uniqueid", "编号", "序号", "记录编号", "recordno", "rowid"];
+const RECORD_ID: [&str; 9] = [
+    "recid",
+    "recordid",
+    "id",
+    "uniqueid",
+    "编号",
+    "序号",
+    "记录编号",
+    "recordno",
+    "rowid",
+];
 
 /// A header as it is looked up: lower case, letters and digits only.
 pub fn fold_header(header: &str) -> String {
@@ -203,7 +344,9 @@ pub enum LayoutError {
         column: String,
         found: String,
     },
-    #[error("--map {0}: unknown field; known are record_id, {1}, or `<new name>:<kind>` with a kind such as text or category")]
+    #[error(
+        "--map {0}: unknown field; known are record_id, {1}, or `<new name>:<kind>` with a kind such as text or category"
+    )]
     NoSuchField(String, String),
     #[error("--map {0:?} is not of the form field=column")]
     NoMapping(String),
@@ -246,7 +389,9 @@ pub fn layout(headers: &[&str], map: &[(String, String)]) -> Result<Layout, Layo
         }
         let field = known_field(header);
         match field {
-            Some(field) if map.iter().any(|(mapped, _)| *mapped == field.name) => out.unused.push((*header).to_owned()),
+            Some(field) if map.iter().any(|(mapped, _)| *mapped == field.name) => {
+                out.unused.push((*header).to_owned())
+            }
             Some(field) => out.bindings.push(Binding { column: at, field }),
             None => out.unused.push((*header).to_owned()),
         }
@@ -289,8 +434,39 @@ fn mapped_field(text: &str) -> Result<Field, LayoutError> {
 
 /// Endings of organisations' names.
 const ORG_ENDS: [&str; 34] = [
-    "公司", "集团", "厂", "店", "行", "部", "所", "院", "中心", "合伙)", "合伙）", "社", "学校", "大学", "会", "局", "ltd", "ltd.",
-    "inc", "inc.", "llc", "gmbh", "corp", "corp.", "limited", "plc", "company", "co.", "s.a.", "ag", "bv", "b.v.", "pty",
+    "公司",
+    "集团",
+    "厂",
+    "店",
+    "行",
+    "部",
+    "所",
+    "院",
+    "中心",
+    "合伙)",
+    "合伙）",
+    "社",
+    "学校",
+    "大学",
+    "会",
+    "局",
+    "ltd",
+    "ltd.",
+    "inc",
+    "inc.",
+    "llc",
+    "gmbh",
+    "corp",
+    "corp.",
+    "limited",
+    "plc",
+    "company",
+    "co.",
+    "s.a.",
+    "ag",
+    "bv",
+    "b.v.",
+    "pty",
     "corporation",
 ];
 
@@ -314,11 +490,30 @@ mod tests {
 
     #[test]
     fn chinese_and_english_headers_are_understood() {
-        let headers = ["编号", "公司名称", "统一社会信用代码", "法定代表人", "电话", "注册地址", "邮箱", "备注"];
+        let headers = [
+            "编号",
+            "公司名称",
+            "统一社会信用代码",
+            "法定代表人",
+            "电话",
+            "注册地址",
+            "邮箱",
+            "备注",
+        ];
         let layout = layout(&headers, &[]).unwrap();
         assert_eq!(layout.record_id, Some(0));
         let names: Vec<&str> = layout.bindings.iter().map(|b| b.field.name.as_str()).collect();
-        assert_eq!(names, ["name", "uscc", "legal_representative", "phone", "address", "email"]);
+        assert_eq!(
+            names,
+            [
+                "name",
+                "uscc",
+                "legal_representative",
+                "phone",
+                "address",
+                "email"
+            ]
+        );
         assert_eq!(layout.unused, ["备注"]);
         assert_eq!(known_field("Date Of Birth").unwrap().name, "birth_date");
         assert_eq!(known_field("First_Name").unwrap().kind, FieldKind::GivenName);
@@ -327,22 +522,38 @@ mod tests {
     #[test]
     fn a_mapping_wins_and_a_wrong_one_is_refused() {
         let map = |text: &[(&str, &str)]| -> Vec<(String, String)> {
-            text.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+            text.iter()
+                .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+                .collect()
         };
-        let found = layout(&["甲", "供应商"], &map(&[("name", "甲"), ("grade:category", "供应商")])).unwrap();
+        let found = layout(
+            &["甲", "供应商"],
+            &map(&[("name", "甲"), ("grade:category", "供应商")]),
+        )
+        .unwrap();
         assert_eq!(found.bindings[0].field.kind, FieldKind::OrgName);
         assert_eq!(found.bindings[1].field.kind, FieldKind::Category);
         let error = layout(&["甲"], &map(&[("name", "乙")])).unwrap_err().to_string();
         assert!(error.contains("乙") && error.contains("甲"), "{error}");
-        let error = layout(&["甲"], &map(&[("colour", "甲")])).unwrap_err().to_string();
+        let error = layout(&["甲"], &map(&[("colour", "甲")]))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("legal_representative"), "{error}");
-        assert!(matches!(layout(&["甲", "id"], &[]), Err(LayoutError::NothingUsable(_))));
-        assert!(matches!(layout(&["电话", "手机"], &[]), Err(LayoutError::Twice(..))));
+        assert!(matches!(
+            layout(&["甲", "id"], &[]),
+            Err(LayoutError::NothingUsable(_))
+        ));
+        assert!(matches!(
+            layout(&["电话", "手机"], &[]),
+            Err(LayoutError::Twice(..))
+        ));
     }
 
     #[test]
     fn a_column_of_names_tells_what_it_names() {
-        assert!(holds_organisations(["杭州康瑞医药有限公司", "Acme Ltd", "王伟"].into_iter()));
+        assert!(holds_organisations(
+            ["杭州康瑞医药有限公司", "Acme Ltd", "王伟"].into_iter()
+        ));
         assert!(!holds_organisations(["王伟", "李娜", "John Smith"].into_iter()));
     }
 }

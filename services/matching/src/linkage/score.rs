@@ -171,14 +171,20 @@ fn others_share(kind: FieldKind) -> f64 {
 
 fn weighted<'r>(place: usize, model: &ModelComparison, records: &'r Records) -> Option<Weighted<'r>> {
     let field = records.schema().index(&model.output_column_name)?;
-    let swap = model.swapped_with.as_ref().and_then(|s| records.schema().index(s));
+    let swap = model
+        .swapped_with
+        .as_ref()
+        .and_then(|s| records.schema().index(s));
     let values = records.values(field);
     let known = model.kind.levels(swap.is_some());
     let of = |level: Level| model.comparison_levels.iter().find(|l| l.label == level);
     let mut weights = [0.0; LEVELS];
     for (at, level) in known.iter().enumerate() {
         // A level that the model leaves out counts as the next weaker one it has.
-        let stated = known[at..].iter().chain(known[..at].iter().rev()).find_map(|l| of(*l));
+        let stated = known[at..]
+            .iter()
+            .chain(known[..at].iter().rev())
+            .find_map(|l| of(*l));
         if let Some(stated) = stated {
             weights[*level as usize] = (stated.m_probability / stated.u_probability).log2();
         }
@@ -202,7 +208,9 @@ fn weighted<'r>(place: usize, model: &ModelComparison, records: &'r Records) -> 
         equal.map_or(f64::NEG_INFINITY, |(m, u)| (m / weighted.value_u(0, u)).log2())
     };
     let most = known.iter().map(|l| weights[*l as usize]).fold(0.0, f64::max);
-    weighted.most = most.max(rarest(weighted.exact)).max(rarest(weighted.swapped_exact));
+    weighted.most = most
+        .max(rarest(weighted.exact))
+        .max(rarest(weighted.swapped_exact));
     Some(weighted)
 }
 

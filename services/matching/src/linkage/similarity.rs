@@ -31,7 +31,12 @@ pub fn distance_at_most(a: &[u16], b: &[u16], most: u32) -> Option<u32> {
     }
     let prefix = a.iter().zip(b).take_while(|(x, y)| x == y).count();
     let (a, b) = (&a[prefix..], &b[prefix..]);
-    let suffix = a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count();
+    let suffix = a
+        .iter()
+        .rev()
+        .zip(b.iter().rev())
+        .take_while(|(x, y)| x == y)
+        .count();
     let (a, b) = (&a[..a.len() - suffix], &b[..b.len() - suffix]);
     if a.is_empty() {
         return (b.len() as u32 <= most).then_some(b.len() as u32);
@@ -101,8 +106,9 @@ mod tests {
                     (i + j) as u32
                 } else {
                     let cost = u32::from(a[i - 1] != b[j - 1]);
-                    let mut best =
-                        (table[i - 1][j] + 1).min(table[i][j - 1] + 1).min(table[i - 1][j - 1] + cost);
+                    let mut best = (table[i - 1][j] + 1)
+                        .min(table[i][j - 1] + 1)
+                        .min(table[i - 1][j - 1] + cost);
                     if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                         best = best.min(table[i - 2][j - 2] + 1);
                     }
@@ -122,7 +128,11 @@ mod tests {
             ("kitten", "sitting", 3),
             ("", "abc", 3),
         ] {
-            assert_eq!(distance_at_most(&symbols(a), &symbols(b), 5), Some(want), "{a} {b}");
+            assert_eq!(
+                distance_at_most(&symbols(a), &symbols(b), 5),
+                Some(want),
+                "{a} {b}"
+            );
         }
         assert_eq!(distance_at_most(&symbols("kitten"), &symbols("sitting"), 2), None);
     }

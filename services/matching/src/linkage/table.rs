@@ -35,7 +35,8 @@ impl Table {
             self.ends.push(self.text.len());
             count += 1;
         }
-        self.ends.resize(self.ends.len() + self.header.len() - count, self.text.len());
+        self.ends
+            .resize(self.ends.len() + self.header.len() - count, self.text.len());
     }
 
     pub fn header(&self) -> &[String] {
@@ -191,15 +192,28 @@ fn layouts(tables: &[Table], request: &Request) -> Result<Vec<Layout>, MatchErro
         out.push(layout(&header, &map).map_err(|source| MatchError::Layout { file: at + 1, source })?);
     }
     if let [first, second] = out.as_mut_slice() {
-        let shared = |other: &Layout, b: &super::Binding| other.bindings.iter().any(|o| o.field.name == b.field.name);
-        let names = |l: &Layout| l.bindings.iter().map(|b| b.field.name.clone()).collect::<Vec<_>>().join(", ");
+        let shared =
+            |other: &Layout, b: &super::Binding| other.bindings.iter().any(|o| o.field.name == b.field.name);
+        let names = |l: &Layout| {
+            l.bindings
+                .iter()
+                .map(|b| b.field.name.clone())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         let (a, b) = (names(first), names(second));
         let second_before = second.clone();
         first.bindings.retain(|x| shared(&second_before, x));
         let order: Vec<super::Binding> = first
             .bindings
             .iter()
-            .filter_map(|x| second.bindings.iter().find(|y| y.field.name == x.field.name).cloned())
+            .filter_map(|x| {
+                second
+                    .bindings
+                    .iter()
+                    .find(|y| y.field.name == x.field.name)
+                    .cloned()
+            })
             .collect();
         second.bindings = order;
         if first.bindings.is_empty() {
@@ -217,7 +231,11 @@ fn load(tables: &[Table], layouts: &[Layout]) -> Records {
     });
     let mut records = Records::new(schema);
     for (at, (table, layout)) in tables.iter().zip(layouts).enumerate() {
-        let columns: Vec<Vec<&str>> = layout.bindings.iter().map(|b| table.column(b.column).collect()).collect();
+        let columns: Vec<Vec<&str>> = layout
+            .bindings
+            .iter()
+            .map(|b| table.column(b.column).collect())
+            .collect();
         records.extend(at as u8, &columns);
     }
     records
@@ -228,10 +246,12 @@ fn record_ids(tables: &[Table], layouts: &[Layout]) -> Vec<String> {
         .iter()
         .zip(layouts)
         .flat_map(|(table, layout)| {
-            (0..table.rows()).map(move |row| match layout.record_id.map(|c| table.cell(row, c).trim()) {
-                Some(id) if !id.is_empty() => id.to_owned(),
-                _ => (row + 1).to_string(),
-            })
+            (0..table.rows()).map(
+                move |row| match layout.record_id.map(|c| table.cell(row, c).trim()) {
+                    Some(id) if !id.is_empty() => id.to_owned(),
+                    _ => (row + 1).to_string(),
+                },
+            )
         })
         .collect()
 }
@@ -270,7 +290,8 @@ fn pair_rows(records: &Records, model: &Model, linked: &Linked, ids: &[String], 
             right: ids[edge.b as usize].clone(),
             probability,
             weight: f64::from(edge.weight),
-            joined: linked.clusters.cluster_of[edge.a as usize] == linked.clusters.cluster_of[edge.b as usize],
+            joined: linked.clusters.cluster_of[edge.a as usize]
+                == linked.clusters.cluster_of[edge.b as usize],
             explanation: explain(&scorer, model, edge.a, edge.b),
         })
         .collect()

@@ -28,20 +28,31 @@ fn code(number: u64) -> String {
 
 /// Firms in up to three rows each, with the noise of real lists; the number of the firm beside each row.
 fn firms(count: u64) -> Vec<(u64, Row)> {
-    let cores = ["康瑞", "华泰", "恒信", "仁和", "济民", "博远", "嘉诺", "科迈", "普利", "安德"];
+    let cores = [
+        "康瑞", "华泰", "恒信", "仁和", "济民", "博远", "嘉诺", "科迈", "普利", "安德",
+    ];
     let trades = ["医药", "医疗器械", "生物科技", "商贸", "物流"];
     let cities = ["杭州", "宁波", "南京", "苏州", "广州", "成都", "武汉"];
     let mut out = Vec::new();
     for n in 0..count {
-        let pick = |of: &[&str], salt: u64| of[(n.wrapping_mul(2_654_435_761).wrapping_add(salt * 97) >> 3) as usize % of.len()].to_owned();
+        let pick = |of: &[&str], salt: u64| {
+            of[(n.wrapping_mul(2_654_435_761).wrapping_add(salt * 97) >> 3) as usize % of.len()].to_owned()
+        };
         let (city, trade) = (pick(&cities, 1), pick(&trades, 2));
         let core = format!("{}{}", pick(&cores, 3), cores[n as usize % cores.len()]);
-        let person = format!("王{}{}", ['伟', '芳', '娜', '强'][n as usize % 4], ['明', '华', '军', '丽', '杰'][n as usize % 5]);
+        let person = format!(
+            "王{}{}",
+            ['伟', '芳', '娜', '强'][n as usize % 4],
+            ['明', '华', '军', '丽', '杰'][n as usize % 5]
+        );
         let phone = format!("139{:08}", n * 7919 % 100_000_000);
         let row = |name: String, uscc: String, phone: &str| [name, uscc, person.clone(), phone.to_owned()];
         out.push((n, row(format!("{city}{core}{trade}有限公司"), code(n), &phone)));
         if n % 3 != 0 {
-            out.push((n, row(format!("{city}{core}{trade}有限责任公司"), String::new(), &phone)));
+            out.push((
+                n,
+                row(format!("{city}{core}{trade}有限责任公司"), String::new(), &phone),
+            ));
         }
         if n % 4 == 1 {
             out.push((n, row(format!("{core}{trade}({city})有限公司"), code(n), "")));
@@ -51,7 +62,9 @@ fn firms(count: u64) -> Vec<(u64, Row)> {
 }
 
 fn columns(rows: &[(u64, Row)]) -> Vec<Vec<&str>> {
-    (0..4).map(|f| rows.iter().map(|(_, row)| row[f].as_str()).collect()).collect()
+    (0..4)
+        .map(|f| rows.iter().map(|(_, row)| row[f].as_str()).collect())
+        .collect()
 }
 
 fn load(rows: &[(u64, Row)]) -> Records {
@@ -107,7 +120,15 @@ fn arrival_in_parts_gives_the_clusters_of_the_whole() {
 }
 
 fn row(name: &str, uscc: &str, person: &str, phone: &str) -> (u64, Row) {
-    (0, [name.to_owned(), uscc.to_owned(), person.to_owned(), phone.to_owned()])
+    (
+        0,
+        [
+            name.to_owned(),
+            uscc.to_owned(),
+            person.to_owned(),
+            phone.to_owned(),
+        ],
+    )
 }
 
 #[test]
@@ -143,19 +164,31 @@ fn judgements_bind_and_are_reversible_and_ids_stay() {
     let split = linker.entity(1).unwrap();
     assert_eq!(events, [Event::Split { from: a, into: split }]);
     // It binds what comes later.
-    linker.add(0, &columns(&[row("杭州康瑞医药有限公司", "", "王伟", "13912345678")]));
+    linker.add(
+        0,
+        &columns(&[row("杭州康瑞医药有限公司", "", "王伟", "13912345678")]),
+    );
     assert_ne!(linker.entity(0), linker.entity(1));
     let events = linker.withdraw(0, 1);
     assert_eq!(linker.entity(0), linker.entity(1));
-    assert!(events.iter().any(|e| matches!(e, Event::Merged { .. })), "{events:?}");
+    assert!(
+        events.iter().any(|e| matches!(e, Event::Merged { .. })),
+        "{events:?}"
+    );
     let events = linker.judge(0, 2, Judgement::Same).unwrap();
     assert_eq!(linker.entity(2), linker.entity(0));
     assert_eq!(events.len(), 1);
     linker.withdraw(0, 2);
     assert_ne!(linker.entity(2), linker.entity(0));
     assert_ne!(linker.entity(2), Some(c), "an id that is gone is not used again");
-    assert_eq!(linker.judge(0, 0, Judgement::Same), Err(JudgementError::OneRecord));
-    assert_eq!(linker.judge(0, 9, Judgement::Same), Err(JudgementError::NoSuchRecord(9)));
+    assert_eq!(
+        linker.judge(0, 0, Judgement::Same),
+        Err(JudgementError::OneRecord)
+    );
+    assert_eq!(
+        linker.judge(0, 9, Judgement::Same),
+        Err(JudgementError::NoSuchRecord(9))
+    );
 }
 
 #[test]
@@ -173,7 +206,12 @@ fn a_same_judgement_cannot_overrule_two_codes() {
 fn over_large_blocks_are_refined_and_told() {
     let mut rows = Vec::new();
     for n in 0..200u64 {
-        rows.push(row(&format!("杭州康瑞医药有限公司第{n}号仓库"), "", "王伟", "13912345678"));
+        rows.push(row(
+            &format!("杭州康瑞医药有限公司第{n}号仓库"),
+            "",
+            "王伟",
+            "13912345678",
+        ));
     }
     let records = load(&rows);
     let mut model = Model::shipped(records.schema());
@@ -197,7 +235,12 @@ fn a_model_round_trips_and_a_wrong_one_is_refused() {
     let mut other = model.clone();
     other.blocking_rules_to_generate_predictions[0].keys = vec!["uscc:shouted".to_owned()];
     let records = load(&firms(3));
-    assert!(link(&records, &other, &Options::default()).unwrap_err().to_string().contains("shouted"));
+    assert!(
+        link(&records, &other, &Options::default())
+            .unwrap_err()
+            .to_string()
+            .contains("shouted")
+    );
     let mut other = model;
     other.comparisons[0].comparison_levels[0].m_probability = 0.0;
     assert!(other.check(&schema()).is_err());
@@ -230,7 +273,10 @@ fn pairs_are_explained_in_both_languages() {
     let clusters: Vec<&str> = matched.records.iter().map(|r| r.cluster_id.as_str()).collect();
     assert_eq!(clusters, ["C1", "C1", "C2"]);
     let pair = &matched.pairs[0];
-    assert_eq!((pair.left.as_str(), pair.right.as_str(), pair.joined), ("甲", "乙", true));
+    assert_eq!(
+        (pair.left.as_str(), pair.right.as_str(), pair.joined),
+        ("甲", "乙", true)
+    );
     assert!(pair.explanation.zh.contains("名称：一致") && pair.explanation.en.contains("phone: the same"));
     let sum: f64 = pair.explanation.reasons.iter().map(|r| r.weight).sum();
     assert!((sum + pair.explanation.prior - pair.weight).abs() < 1e-3);

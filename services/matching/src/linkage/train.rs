@@ -51,7 +51,11 @@ fn random_patterns(records: &Records, scorer: &Scorer<'_>) -> BTreeMap<Pattern, 
         .with_min_len(1 << 14)
         .map(u64::from)
         .filter_map(|draw| {
-            let (a, b) = if draws == all { nth_pair(draw) } else { drawn_pair(draw, n) };
+            let (a, b) = if draws == all {
+                nth_pair(draw)
+            } else {
+                drawn_pair(draw, n)
+            };
             (a != b).then(|| scorer.pattern(a, b))
         })
         .collect();
@@ -82,7 +86,9 @@ fn drawn_pair(draw: u64, n: u64) -> (u32, u32) {
 
 /// Steele, Lea & Flood, "Fast splittable pseudorandom number generators", 2014.
 fn splitmix(seed: u64) -> u64 {
-    let mut z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = seed
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ z >> 31
@@ -97,7 +103,11 @@ fn fit_u(records: &Records, model: &mut Model) {
         .collect();
     for (at, comparison) in model.comparisons.iter_mut().enumerate() {
         let tally = tally(&unmatched, at);
-        let stated: Vec<f64> = comparison.comparison_levels.iter().map(|l| l.u_probability).collect();
+        let stated: Vec<f64> = comparison
+            .comparison_levels
+            .iter()
+            .map(|l| l.u_probability)
+            .collect();
         let labels: Vec<Level> = comparison.comparison_levels.iter().map(|l| l.label).collect();
         let fitted = smoothed(&labels, &stated, &tally, U_PRIOR_PAIRS);
         for (level, u) in comparison.comparison_levels.iter_mut().zip(fitted) {
@@ -113,7 +123,12 @@ fn fit_m(records: &Records, model: &mut Model, options: &Options) -> Result<(), 
     let mut sessions = Vec::with_capacity(rules.len());
     for rule in &rules {
         let scorer = Scorer::new(model, records);
-        let blocks = Blocks::build(records, std::slice::from_ref(rule), model.block_records_max, options.across_sources);
+        let blocks = Blocks::build(
+            records,
+            std::slice::from_ref(rule),
+            model.block_records_max,
+            options.across_sources,
+        );
         let (patterns, _) = blocks.for_each_pair(records, |a, b| Some(scorer.pattern(a, b)));
         let mut counts: BTreeMap<Pattern, f64> = BTreeMap::new();
         for pattern in patterns {
@@ -144,7 +159,11 @@ fn fit_m(records: &Records, model: &mut Model, options: &Options) -> Result<(), 
         }
         let mut change: f64 = 0.0;
         for (at, comparison) in model.comparisons.iter_mut().enumerate() {
-            let stated: Vec<f64> = first.comparisons[at].comparison_levels.iter().map(|l| l.m_probability).collect();
+            let stated: Vec<f64> = first.comparisons[at]
+                .comparison_levels
+                .iter()
+                .map(|l| l.m_probability)
+                .collect();
             let labels: Vec<Level> = comparison.comparison_levels.iter().map(|l| l.label).collect();
             let fitted = smoothed(&labels, &stated, &matched[at], M_PRIOR_MATCHES);
             for (level, m) in comparison.comparison_levels.iter_mut().zip(fitted) {

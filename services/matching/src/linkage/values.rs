@@ -10,6 +10,7 @@ use super::similarity::{mask, symbols};
 use crate::identifier::{IdNumber, Uscc, norm_account, norm_email, norm_phone};
 use crate::name::says_nothing;
 use crate::org::{KeyKind, OrgName};
+use crate::{Address, PersonName};
 
 /// The number of a value that is not there.
 pub const MISSING: u32 = 0;
@@ -28,6 +29,9 @@ pub struct Values {
     /// For names of organisations: the names taken apart, and their blocking keys.
     orgs: Vec<OrgName>,
     org_keys: Vec<(KeyKind, u64)>,
+    /// For names of persons and for addresses: the same.
+    persons: Vec<PersonName>,
+    addresses: Vec<Address>,
     org_key_ends: Vec<usize>,
     /// For each value its term: values of one term are one value written otherwise, and counted together.
     terms: Vec<u32>,
@@ -49,6 +53,8 @@ impl Values {
             valid: vec![false],
             orgs: Vec::new(),
             org_keys: Vec::new(),
+            persons: Vec::new(),
+            addresses: Vec::new(),
             org_key_ends: vec![0],
             terms: vec![0],
             term_counts: vec![0],
@@ -122,6 +128,22 @@ impl Values {
                 self.org_key_ends.push(self.org_keys.len());
             }
         }
+        if self.kind == FieldKind::PersonName {
+            let new = self.persons.len()..self.masks.len();
+            let new: Vec<PersonName> = new
+                .into_par_iter()
+                .map(|number| PersonName::parse(self.text(number as u32)))
+                .collect();
+            self.persons.extend(new);
+        }
+        if self.kind == FieldKind::Address {
+            let new = self.addresses.len()..self.masks.len();
+            let new: Vec<Address> = new
+                .into_par_iter()
+                .map(|number| Address::parse(self.text(number as u32)))
+                .collect();
+            self.addresses.extend(new);
+        }
         for number in self.terms.len()..self.masks.len() {
             let term = match self.orgs.get(number) {
                 Some(name) => {
@@ -143,6 +165,22 @@ impl Values {
     /// When the field holds no names of organisations.
     pub fn org(&self, number: u32) -> &OrgName {
         &self.orgs[number as usize]
+    }
+
+    /// The name of a person, taken apart.
+    ///
+    /// # Panics
+    /// When the field holds no names of persons.
+    pub fn person(&self, number: u32) -> &PersonName {
+        &self.persons[number as usize]
+    }
+
+    /// An address, taken apart.
+    ///
+    /// # Panics
+    /// When the field holds no addresses.
+    pub fn address(&self, number: u32) -> &Address {
+        &self.addresses[number as usize]
     }
 
     /// The blocking keys of an organisation's name.
@@ -231,7 +269,7 @@ pub fn normalise(kind: FieldKind, text: &str) -> String {
         // The text itself: remarks tell former names. What is no name for the strict key is none here.
         FieldKind::OrgName if crate::name::strict_key(text).is_empty() => String::new(),
         FieldKind::OrgName => text.to_owned(),
-        FieldKind::Address => code(text),
+        FieldKind::Address => text.to_owned(),
         _ => plain(text),
     }
 }
@@ -262,7 +300,10 @@ fn plain(text: &str) -> String {
 /// A day as `yyyymmdd` when it can be read so, else its digits.
 fn date(text: &str) -> String {
     let folded: String = text.nfkc().collect();
-    let mut parts: Vec<&str> = folded.split(|c: char| !c.is_ascii_digit()).filter(|p| !p.is_empty()).collect();
+    let mut parts: Vec<&str> = folded
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|p| !p.is_empty())
+        .collect();
     // A time of day after the day says nothing.
     if parts.len() > 3 && parts[0].len() == 4 {
         parts.truncate(3);
@@ -297,7 +338,11 @@ mod tests {
             (FieldKind::GivenName, "O'Brien  Lee", "obrien lee"),
             (FieldKind::Text, "无", ""),
             (FieldKind::Text, "N/A", ""),
-            (FieldKind::Uscc, "９１３３０１００ＭＡ２Ｗ１Ｘ２Ｙ３Ｘ", "91330100MA2W1X2Y3X"),
+            (
+                FieldKind::Uscc,
+                "９１３３０１００ＭＡ２Ｗ１Ｘ２Ｙ３Ｘ",
+                "91330100MA2W1X2Y3X",
+            ),
         ] {
             assert_eq!(normalise(kind, text), want, "{text}");
         }
