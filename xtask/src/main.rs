@@ -2,6 +2,7 @@
 //! newcomer types one command on a fresh machine.
 
 mod bench;
+mod bench_matching;
 mod setup;
 mod tidy;
 
@@ -39,11 +40,24 @@ enum Chore {
         rest: Vec<String>,
     },
     /// Measure speed and memory beside DuckDB in one run; writes docs/benchmarks.md.
-    Bench(bench::Args),
+    #[command(args_conflicts_with_subcommands = true)]
+    Bench {
+        #[command(subcommand)]
+        of: Option<BenchOf>,
+        #[command(flatten)]
+        args: bench::Args,
+    },
     /// Check the project's own shape: who depends on whom, file headers, file lengths.
     Tidy,
     /// Format and lint, warnings as errors.
     Lint,
+}
+
+/// What else can be measured.
+#[derive(Subcommand)]
+enum BenchOf {
+    /// Accuracy and speed of matching beside Splink; writes docs/benchmarks-matching.md.
+    Matching(bench_matching::Args),
 }
 
 fn main() -> Result<()> {
@@ -51,7 +65,11 @@ fn main() -> Result<()> {
     match Args::parse().command {
         Chore::Test { filter } => test(&root, filter.as_deref()),
         Chore::Demo { rest } => demo(&root, &rest),
-        Chore::Bench(args) => bench::run(args),
+        Chore::Bench { of: None, args } => bench::run(args),
+        Chore::Bench {
+            of: Some(BenchOf::Matching(args)),
+            ..
+        } => bench_matching::run(args),
         Chore::Tidy => tidy::check(&root),
         Chore::Lint => lint(&root),
     }

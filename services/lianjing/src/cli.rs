@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::Lang;
 
 use crate::commands::{
-    alerts, demo, generate, graph, operations, push, quarantine, rules, run, screen, serve, sql, sync,
+    alerts, demo, generate, graph, match_records, operations, push, quarantine, rules, run, screen, serve, sql,
+    sync,
 };
 
 const ABOUT: &str = "Lianjing watches the purchasing of public hospitals: it syncs their exports, collides them by rules, and explains every alert.\n廉镜：同步医院采购数据，按规则碰撞，逐条说明预警依据。";
@@ -127,6 +128,8 @@ pub enum Command {
     Snapshots(sql::SnapshotsArgs),
     /// How two parties are connected / 两个主体之间的关联
     Link(graph::LinkArgs),
+    /// Deduplicate a CSV of organisations or persons, or link two / 记录查重与关联
+    Match(match_records::MatchArgs),
     /// Find a party by name, code or id / 查找主体
     Party(graph::PartyArgs),
     /// Screen a supplier or orders before approval: hit, clean or could not be computed / 事前筛查

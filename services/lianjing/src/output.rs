@@ -145,7 +145,7 @@ fn printable(text: &str) -> String {
 }
 
 /// The cell, marked as text when a spreadsheet would take it for a formula. Plain numbers stay as they are.
-fn without_formula(cell: &str) -> String {
+pub fn without_formula(cell: &str) -> String {
     let risky = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     if risky && !is_number(cell) {
         format!("'{cell}")

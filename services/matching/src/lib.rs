@@ -8,6 +8,7 @@ pub mod address;
 pub mod han;
 mod hash;
 pub mod identifier;
+pub mod linkage;
 pub mod name;
 mod notices;
 pub mod org;

@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod demo;
 pub mod generate;
 pub mod graph;
+pub mod match_records;
 pub mod operations;
 pub mod push;
 pub mod quarantine;
@@ -29,6 +30,7 @@ pub async fn dispatch(cli: Cli) -> CliResult {
     let mut output = Output::new(&global);
     let opening = match &command {
         Command::Generate(args) => return generate::generate(args, &mut output).await,
+        Command::Match(args) => return match_records::match_records(args, &mut output),
         Command::Serve(args) => return serve::serve(args, global, &output).await,
         Command::Demo(args) => return demo::demo(args, global, &mut output).await,
         Command::Rules(rules::RulesCommand::Lock) => return rules::lock(&global, &mut output),
@@ -52,7 +54,7 @@ pub async fn dispatch(cli: Cli) -> CliResult {
         Command::Screen(args) => screen::screen(&args, &connection, &mut output).await,
         Command::Replay(args) => alerts::replay(&args, &connection, &mut output).await,
         Command::Operations(args) => operations::operations(&args, &connection, &mut output).await,
-        Command::Generate(_) | Command::Serve(_) | Command::Demo(_) => unreachable!("answered above"),
+        Command::Generate(_) | Command::Serve(_) | Command::Demo(_) | Command::Match(_) => unreachable!("answered above"),
     };
     let flushed = output.flush();
     connection.close().await;

@@ -1,0 +1,149 @@
+//! Matching of whole files: block, score, cluster.
+
+use serde::Serialize;
+
+use super::blocking::{Blocks, RuleReport};
+use super::cluster::{Clusters, Edge, Forbidden, cluster};
+use super::model::{Model, ModelError};
+use super::records::{RecordNo, Records};
+use super::rules;
+use super::schema::FieldKind;
+use super::score::{Scorer, weight_of};
+use super::values::MISSING;
+
+/// How records are matched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Only pairs of two sources: linking of files that have no duplicates inside.
+    pub across_sources: bool,
+    /// Pairs of at least this probability are given back, matching or not.
+    pub pairs_from: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            across_sources: false,
+            pairs_from: 0.5,
+        }
+    }
+}
+
+/// What matching found.
+#[derive(Debug)]
+pub struct Linked {
+    pub clusters: Clusters,
+    /// Scored pairs from [`Options::pairs_from`] or the threshold on, whichever is lower; strongest first.
+    pub edges: Vec<Edge>,
+    /// Pairs that would match but for a conflict.
+    pub conflicts: Vec<(RecordNo, RecordNo)>,
+    pub report: Report,
+}
+
+/// Counts of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    pub records: u64,
+    pub rules: Vec<RuleReport>,
+    /// Pairs compared, each once.
+    pub pairs: u64,
+    /// Pairs over the threshold.
+    pub matches: u64,
+    /// Matches that a conflict refused.
+    pub refused: u64,
+    pub clusters: u64,
+}
+
+/// Matches records by a model.
+///
+/// # Errors
+/// When the model does not fit the records.
+pub fn link(records: &Records, model: &Model, options: &Options) -> Result<Linked, ModelError> {
+    model.check(records.schema())?;
+    let rules = rules::compile(&model.blocking_rules_to_generate_predictions, records.schema())?;
+    let blocks = Blocks::build(records, &rules, model.block_records_max, options.across_sources);
+    Ok(link_blocks(records, model, &blocks, options, &[]))
+}
+
+/// Scores and clusters what is blocked already. `different` pairs never join.
+pub(crate) fn link_blocks(
+    records: &Records,
+    model: &Model,
+    blocks: &Blocks,
+    options: &Options,
+    different: &[(RecordNo, RecordNo)],
+) -> Linked {
+    let scorer = Scorer::new(model, records);
+    let threshold = weight_of(model.match_probability_threshold);
+    let least = threshold.min(weight_of(options.pairs_from));
+    let (found, pairs) = blocks.for_each_pair(records, |a, b| {
+        let score = scorer.score(a, b, least)?;
+        Some((
+            Edge {
+                a,
+                b,
+                weight: score.weight as f32,
+            },
+            score.conflict,
+        ))
+    });
+    let mut forbidden = Forbidden {
+        attributes: single_valued(records),
+        pairs: different.to_vec(),
+        order: (0..records.len() as RecordNo)
+            .map(|r| records.content(r))
+            .collect(),
+    };
+    let mut conflicts = Vec::new();
+    let mut edges = Vec::with_capacity(found.len());
+    for (edge, conflict) in found {
+        if conflict {
+            forbidden.pairs.push((edge.a, edge.b));
+            conflicts.push((edge.a, edge.b));
+        } else {
+            edges.push(edge);
+        }
+    }
+    let clusters = cluster(records.len(), &mut edges, threshold, &forbidden);
+    let matches = edges
+        .iter()
+        .take_while(|e| f64::from(e.weight) >= threshold)
+        .count() as u64;
+    let count = clusters
+        .cluster_of
+        .iter()
+        .enumerate()
+        .filter(|(at, of)| *at as u32 == **of)
+        .count() as u64;
+    let report = Report {
+        records: records.len() as u64,
+        rules: blocks.report.clone(),
+        pairs,
+        matches,
+        refused: clusters.refused,
+        clusters: count,
+    };
+    Linked {
+        clusters,
+        edges,
+        conflicts,
+        report,
+    }
+}
+
+/// The values of which a party has one: valid codes.
+pub(crate) fn single_valued(records: &Records) -> Vec<Vec<u32>> {
+    let schema = records.schema();
+    (0..schema.fields.len())
+        .filter(|f| matches!(schema.fields[*f].kind, FieldKind::Uscc | FieldKind::IdNumber))
+        .map(|field| {
+            let values = records.values(field);
+            (0..records.len() as u32)
+                .map(|record| {
+                    let number = records.row(record)[field];
+                    if values.is_valid(number) { number } else { MISSING }
+                })
+                .collect()
+        })
+        .collect()
+}

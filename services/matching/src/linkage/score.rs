@@ -1,0 +1,236 @@
+//! The Fellegi-Sunter score of a pair: log2 Bayes factors of its levels over the prior.
+//!
+//! Fellegi & Sunter, "A theory for record linkage", JASA 64 (1969). Agreement on a value is weighed by the value's
+//! frequency (Winkler, "Frequency-based matching in Fellegi-Sunter model", 2000), smoothed so that small files
+//! do not make every value look common.
+
+use super::compare::Comparator;
+use super::level::{LEVELS, Level, Pattern};
+use super::model::{Model, ModelComparison};
+use super::records::Records;
+use super::schema::FieldKind;
+use super::values::Values;
+
+/// Records' worth of trust in the model's u of equality, against the frequencies counted in the data.
+const FREQUENCY_PRIOR_RECORDS: f64 = 1000.0;
+
+/// Least u of equality on one value: nothing is rarer than this.
+const LEAST_U: f64 = 1e-10;
+
+struct Weighted<'r> {
+    comparator: Comparator<'r>,
+    values: &'r Values,
+    /// log2(m / u) by level.
+    weights: [f64; LEVELS],
+    /// m and u of the levels that mean equality, when weighed by frequency.
+    exact: Option<(f64, f64)>,
+    swapped_exact: Option<(f64, f64)>,
+    most: f64,
+    /// Place of the comparison in the model.
+    place: usize,
+}
+
+/// A model bound to records.
+pub struct Scorer<'r> {
+    records: &'r Records,
+    /// Strongest evidence first.
+    comparisons: Vec<Weighted<'r>>,
+    /// By place in the order of evaluation: the most that the comparisons from there on can add.
+    rest: Vec<f64>,
+    prior: f64,
+}
+
+/// A pair's score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Score {
+    /// log2 of the odds that both are one party.
+    pub weight: f64,
+    pub pattern: Pattern,
+    /// Proof against it.
+    pub conflict: bool,
+}
+
+/// One line of a pair's explanation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evidence {
+    /// Place of the comparison in the model.
+    pub comparison: usize,
+    pub level: Level,
+    /// log2 Bayes factor.
+    pub weight: f64,
+}
+
+impl<'r> Scorer<'r> {
+    /// Binds a checked model to records.
+    pub fn new(model: &Model, records: &'r Records) -> Self {
+        let mut comparisons: Vec<Weighted<'r>> = model
+            .comparisons
+            .iter()
+            .enumerate()
+            .filter_map(|(place, c)| weighted(place, c, records))
+            .collect();
+        // Conflicts end a comparison at once, so what may find one comes first.
+        comparisons.sort_by(|a, b| b.most.total_cmp(&a.most).then(a.place.cmp(&b.place)));
+        let mut rest = vec![0.0; comparisons.len() + 1];
+        for at in (0..comparisons.len()).rev() {
+            rest[at] = rest[at + 1] + comparisons[at].most.max(0.0);
+        }
+        Self {
+            records,
+            comparisons,
+            rest,
+            prior: prior_weight(model, records.len() as u64),
+        }
+    }
+
+    /// log2 of the prior odds.
+    pub fn prior(&self) -> f64 {
+        self.prior
+    }
+
+    /// The score of two records, or `None` as soon as it cannot reach `least`.
+    #[inline]
+    pub fn score(&self, a: u32, b: u32, least: f64) -> Option<Score> {
+        let (row_a, row_b) = (self.records.row(a), self.records.row(b));
+        let mut score = Score {
+            weight: self.prior,
+            pattern: Pattern::default(),
+            conflict: false,
+        };
+        for (at, c) in self.comparisons.iter().enumerate() {
+            let (level, value) = c.comparator.level(row_a, row_b);
+            score.pattern = score.pattern.with(c.place, level);
+            score.conflict |= level == Level::Conflict;
+            score.weight += c.weight(level, value);
+            if score.weight + self.rest[at + 1] < least {
+                return None;
+            }
+        }
+        Some(score)
+    }
+
+    /// The levels of two records, all of them.
+    pub fn pattern(&self, a: u32, b: u32) -> Pattern {
+        let (row_a, row_b) = (self.records.row(a), self.records.row(b));
+        self.comparisons.iter().fold(Pattern::default(), |pattern, c| {
+            pattern.with(c.place, c.comparator.level(row_a, row_b).0)
+        })
+    }
+
+    /// What each comparison says, in the model's order. The weights and the prior add up to the score.
+    pub fn explain(&self, a: u32, b: u32) -> Vec<Evidence> {
+        let (row_a, row_b) = (self.records.row(a), self.records.row(b));
+        let mut out: Vec<Evidence> = self
+            .comparisons
+            .iter()
+            .map(|c| {
+                let (level, value) = c.comparator.level(row_a, row_b);
+                Evidence {
+                    comparison: c.place,
+                    level,
+                    weight: c.weight(level, value),
+                }
+            })
+            .collect();
+        out.sort_by_key(|e| e.comparison);
+        out
+    }
+}
+
+impl Weighted<'_> {
+    #[inline]
+    fn weight(&self, level: Level, value: u32) -> f64 {
+        let equal = match level {
+            Level::Exact => self.exact,
+            Level::SwappedExact => self.swapped_exact,
+            _ => None,
+        };
+        match equal {
+            Some((m, u)) => (m / self.value_u(value, u)).log2(),
+            None => self.weights[level as usize],
+        }
+    }
+
+    /// Probability that two records of different parties share this value: how many others carry it, among all,
+    /// smoothed by the model's u. The two records themselves do not count.
+    fn value_u(&self, value: u32, u: f64) -> f64 {
+        let others = f64::from(self.values.count(value).saturating_sub(2)) * others_share(self.values.kind());
+        let all = self.values.present() as f64;
+        ((others + FREQUENCY_PRIOR_RECORDS * u) / (all + FREQUENCY_PRIOR_RECORDS)).clamp(LEAST_U, 1.0)
+    }
+}
+
+/// Of the further records that carry a value, the share that is taken to be of other parties. A name registered
+/// once and a code repeat because a party repeats; a phone repeats because an agent files for many.
+fn others_share(kind: FieldKind) -> f64 {
+    match kind {
+        FieldKind::OrgName | FieldKind::Uscc | FieldKind::IdNumber | FieldKind::Code => 0.05,
+        _ => 1.0,
+    }
+}
+
+fn weighted<'r>(place: usize, model: &ModelComparison, records: &'r Records) -> Option<Weighted<'r>> {
+    let field = records.schema().index(&model.output_column_name)?;
+    let swap = model
+        .swapped_with
+        .as_ref()
+        .and_then(|s| records.schema().index(s));
+    let values = records.values(field);
+    let known = model.kind.levels(swap.is_some());
+    let of = |level: Level| model.comparison_levels.iter().find(|l| l.label == level);
+    let mut weights = [0.0; LEVELS];
+    for (at, level) in known.iter().enumerate() {
+        // A level that the model leaves out counts as the next weaker one it has.
+        let stated = known[at..]
+            .iter()
+            .chain(known[..at].iter().rev())
+            .find_map(|l| of(*l));
+        if let Some(stated) = stated {
+            weights[*level as usize] = (stated.m_probability / stated.u_probability).log2();
+        }
+    }
+    let pair = |level: Level| {
+        model
+            .term_frequency_adjustments
+            .then(|| of(level).map(|l| (l.m_probability, l.u_probability)))
+            .flatten()
+    };
+    let mut weighted = Weighted {
+        comparator: Comparator::new(records, field, swap),
+        values,
+        weights,
+        exact: pair(Level::Exact),
+        swapped_exact: swap.and_then(|_| pair(Level::SwappedExact)),
+        most: 0.0,
+        place,
+    };
+    let rarest = |equal: Option<(f64, f64)>| {
+        equal.map_or(f64::NEG_INFINITY, |(m, u)| (m / weighted.value_u(0, u)).log2())
+    };
+    let most = known.iter().map(|l| weights[*l as usize]).fold(0.0, f64::max);
+    weighted.most = most
+        .max(rarest(weighted.exact))
+        .max(rarest(weighted.swapped_exact));
+    Some(weighted)
+}
+
+/// log2 of the odds that two records drawn at random are of one party.
+pub fn prior_weight(model: &Model, records: u64) -> f64 {
+    let p = model.probability_two_random_records_match.unwrap_or_else(|| {
+        // Matching pairs over all pairs: (n e / 2) / (n (n - 1) / 2).
+        model.expected_matches_per_record / (records.max(2) - 1) as f64
+    });
+    let p = p.clamp(1e-12, 0.5);
+    (p / (1.0 - p)).log2()
+}
+
+/// The probability that a weight (log2 odds) stands for.
+pub fn probability(weight: f64) -> f64 {
+    let odds = weight.min(1000.0).exp2();
+    odds / (1.0 + odds)
+}
+
+/// The weight of a probability; the certain ones give 1,000 and -1,000.
+pub fn weight_of(probability: f64) -> f64 {
+    (probability / (1.0 - probability)).log2().clamp(-1000.0, 1000.0)
+}

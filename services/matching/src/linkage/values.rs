@@ -1,0 +1,361 @@
+//! The distinct values of one field: normalised once, interned, and prepared for comparing.
+
+use hashbrown::{HashMap, HashTable};
+use rayon::prelude::*;
+use unicode_normalization::UnicodeNormalization;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::schema::FieldKind;
+use super::similarity::{mask, symbols};
+use crate::identifier::{IdNumber, Uscc, norm_account, norm_email, norm_phone};
+use crate::name::says_nothing;
+use crate::org::{KeyKind, OrgName};
+use crate::{Address, PersonName};
+
+/// The number of a value that is not there.
+pub const MISSING: u32 = 0;
+
+/// Distinct values of a field. Number 0 is the missing value.
+#[derive(Debug, Clone)]
+pub struct Values {
+    kind: FieldKind,
+    texts: String,
+    text_ends: Vec<usize>,
+    symbols: Vec<u16>,
+    symbol_ends: Vec<usize>,
+    masks: Vec<u64>,
+    /// Whether an identifier's check digit holds.
+    valid: Vec<bool>,
+    /// For names of organisations: the names taken apart, and their blocking keys.
+    orgs: Vec<OrgName>,
+    org_keys: Vec<(KeyKind, u64)>,
+    /// For names of persons and for addresses: the same.
+    persons: Vec<PersonName>,
+    addresses: Vec<Address>,
+    org_key_ends: Vec<usize>,
+    /// For each value its term: values of one term are one value written otherwise, and counted together.
+    terms: Vec<u32>,
+    term_counts: Vec<u32>,
+    term_lookup: HashMap<u64, u32>,
+    present: u64,
+    lookup: HashTable<u32>,
+}
+
+impl Values {
+    pub fn new(kind: FieldKind) -> Self {
+        Self {
+            kind,
+            texts: String::new(),
+            text_ends: vec![0, 0],
+            symbols: Vec::new(),
+            symbol_ends: vec![0, 0],
+            masks: vec![0],
+            valid: vec![false],
+            orgs: Vec::new(),
+            org_keys: Vec::new(),
+            persons: Vec::new(),
+            addresses: Vec::new(),
+            org_key_ends: vec![0],
+            terms: vec![0],
+            term_counts: vec![0],
+            term_lookup: HashMap::new(),
+            present: 0,
+            lookup: HashTable::new(),
+        }
+    }
+
+    /// Adds one use of a raw value per entry; gives their numbers.
+    pub fn add_all(&mut self, raw: &[&str]) -> Vec<u32> {
+        let kind = self.kind;
+        let mut numbers = Vec::with_capacity(raw.len());
+        for chunk in raw.chunks(1 << 16) {
+            let normal: Vec<String> = chunk.par_iter().map(|text| normalise(kind, text)).collect();
+            let start = numbers.len();
+            numbers.extend(normal.iter().map(|text| self.intern(text)));
+            self.prepare();
+            for number in &numbers[start..] {
+                if *number != MISSING {
+                    self.present += 1;
+                    self.term_counts[self.terms[*number as usize] as usize] += 1;
+                }
+            }
+        }
+        numbers
+    }
+
+    /// The number of a value, a new one for a new value.
+    fn intern(&mut self, text: &str) -> u32 {
+        if text.is_empty() {
+            return MISSING;
+        }
+        let hash = xxh3_64(text.as_bytes());
+        if let Some(found) = self.find(hash, text) {
+            return found;
+        }
+        let number = self.masks.len() as u32;
+        self.texts.push_str(text);
+        self.text_ends.push(self.texts.len());
+        let units = symbols(text);
+        self.masks.push(mask(&units));
+        self.symbols.extend_from_slice(&units);
+        self.symbol_ends.push(self.symbols.len());
+        self.valid.push(match self.kind {
+            FieldKind::Uscc => Uscc::parse(text).is_ok(),
+            FieldKind::IdNumber => IdNumber::parse(text).is_ok(),
+            _ => false,
+        });
+        let (texts, ends) = (&self.texts, &self.text_ends);
+        self.lookup.insert_unique(hash, number, |n| {
+            xxh3_64(texts[ends[*n as usize]..ends[*n as usize + 1]].as_bytes())
+        });
+        number
+    }
+
+    /// Takes apart the names of values added since the last time, and gives the values their terms.
+    fn prepare(&mut self) {
+        if self.kind == FieldKind::OrgName {
+            let new: Vec<(OrgName, Vec<(KeyKind, u64)>)> = (self.orgs.len()..self.masks.len())
+                .into_par_iter()
+                .map(|number| {
+                    let name = OrgName::parse(self.text(number as u32));
+                    let keys = name.blocking_keys().collect();
+                    (name, keys)
+                })
+                .collect();
+            for (name, keys) in new {
+                self.orgs.push(name);
+                self.org_keys.extend(keys);
+                self.org_key_ends.push(self.org_keys.len());
+            }
+        }
+        if self.kind == FieldKind::PersonName {
+            let new = self.persons.len()..self.masks.len();
+            let new: Vec<PersonName> = new
+                .into_par_iter()
+                .map(|number| PersonName::parse(self.text(number as u32)))
+                .collect();
+            self.persons.extend(new);
+        }
+        if self.kind == FieldKind::Address {
+            let new = self.addresses.len()..self.masks.len();
+            let new: Vec<Address> = new
+                .into_par_iter()
+                .map(|number| Address::parse(self.text(number as u32)))
+                .collect();
+            self.addresses.extend(new);
+        }
+        for number in self.terms.len()..self.masks.len() {
+            let term = match self.orgs.get(number) {
+                Some(name) => {
+                    let next = self.term_counts.len() as u32;
+                    *self.term_lookup.entry(name.strict_hash()).or_insert(next)
+                }
+                None => self.term_counts.len() as u32,
+            };
+            if term as usize == self.term_counts.len() {
+                self.term_counts.push(0);
+            }
+            self.terms.push(term);
+        }
+    }
+
+    /// The name of an organisation, taken apart.
+    ///
+    /// # Panics
+    /// When the field holds no names of organisations.
+    pub fn org(&self, number: u32) -> &OrgName {
+        &self.orgs[number as usize]
+    }
+
+    /// The name of a person, taken apart.
+    ///
+    /// # Panics
+    /// When the field holds no names of persons.
+    pub fn person(&self, number: u32) -> &PersonName {
+        &self.persons[number as usize]
+    }
+
+    /// An address, taken apart.
+    ///
+    /// # Panics
+    /// When the field holds no addresses.
+    pub fn address(&self, number: u32) -> &Address {
+        &self.addresses[number as usize]
+    }
+
+    /// The blocking keys of an organisation's name.
+    pub fn org_keys(&self, number: u32, kind: KeyKind) -> impl Iterator<Item = u64> + '_ {
+        let at = number as usize;
+        self.org_keys[self.org_key_ends[at]..self.org_key_ends[at + 1]]
+            .iter()
+            .filter(move |(k, _)| *k == kind)
+            .map(|(_, key)| *key)
+    }
+
+    fn find(&self, hash: u64, text: &str) -> Option<u32> {
+        self.lookup.find(hash, |n| self.text(*n) == text).copied()
+    }
+
+    /// Takes one use of a value back.
+    pub fn release(&mut self, number: u32) {
+        if number != MISSING {
+            self.term_counts[self.terms[number as usize] as usize] -= 1;
+            self.present -= 1;
+        }
+    }
+
+    /// The normalised text of a value.
+    pub fn text(&self, number: u32) -> &str {
+        let number = number as usize;
+        &self.texts[self.text_ends[number]..self.text_ends[number + 1]]
+    }
+
+    /// Its symbols.
+    pub fn symbols(&self, number: u32) -> &[u16] {
+        let number = number as usize;
+        &self.symbols[self.symbol_ends[number]..self.symbol_ends[number + 1]]
+    }
+
+    pub fn mask(&self, number: u32) -> u64 {
+        self.masks[number as usize]
+    }
+
+    /// Whether an identifier's check digit holds.
+    pub fn is_valid(&self, number: u32) -> bool {
+        self.valid[number as usize]
+    }
+
+    /// Records that carry the value, in any writing.
+    pub fn count(&self, number: u32) -> u32 {
+        self.term_counts[self.terms[number as usize] as usize]
+    }
+
+    /// Records that carry any value.
+    pub fn present(&self) -> u64 {
+        self.present
+    }
+
+    /// Number of distinct values, the missing one included.
+    pub fn len(&self) -> usize {
+        self.masks.len()
+    }
+
+    pub fn kind(&self) -> FieldKind {
+        self.kind
+    }
+}
+
+/// The form in which values of a kind are compared; empty when the text says nothing.
+pub fn normalise(kind: FieldKind, text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() || says_nothing(&text.to_uppercase()) {
+        return String::new();
+    }
+    match kind {
+        FieldKind::Uscc => Uscc::parse(text).map_or_else(|_| code(text), |u| u.as_str().to_owned()),
+        FieldKind::IdNumber => IdNumber::parse(text).map_or_else(|_| code(text), |n| n.as_str().to_owned()),
+        FieldKind::Code | FieldKind::Postcode | FieldKind::HouseNumber => code(text),
+        FieldKind::Phone => norm_phone(text).unwrap_or_else(|| {
+            let digits: String = text.nfkc().filter(char::is_ascii_digit).collect();
+            if digits.len() >= 7 && digits.bytes().any(|b| b != digits.as_bytes()[0]) {
+                digits
+            } else {
+                String::new()
+            }
+        }),
+        FieldKind::Account => norm_account(text).unwrap_or_default(),
+        FieldKind::Email => norm_email(text).unwrap_or_default(),
+        FieldKind::Date => date(text),
+        // The text itself: remarks tell former names. What is no name for the strict key is none here.
+        FieldKind::OrgName if crate::name::strict_key(text).is_empty() => String::new(),
+        FieldKind::OrgName => text.to_owned(),
+        FieldKind::Address => text.to_owned(),
+        _ => plain(text),
+    }
+}
+
+/// Letters and digits in upper case.
+fn code(text: &str) -> String {
+    text.nfkc()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_uppercase)
+        .collect()
+}
+
+/// Lower case letters, digits and single spaces; apostrophes vanish, other marks become spaces.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.nfkc().flat_map(char::to_lowercase) {
+        match c {
+            '\'' | '’' | '`' => {}
+            c if c.is_alphanumeric() => out.push(c),
+            _ if out.ends_with(' ') || out.is_empty() => {}
+            _ => out.push(' '),
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// A day as `yyyymmdd` when it can be read so, else its digits.
+fn date(text: &str) -> String {
+    let folded: String = text.nfkc().collect();
+    let mut parts: Vec<&str> = folded
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|p| !p.is_empty())
+        .collect();
+    // A time of day after the day says nothing.
+    if parts.len() > 3 && parts[0].len() == 4 {
+        parts.truncate(3);
+    }
+    match parts.as_slice() {
+        [year, month, day] if year.len() == 4 && month.len() <= 2 && day.len() <= 2 => {
+            format!("{year}{month:0>2}{day:0>2}")
+        }
+        [day, month, year] if year.len() == 4 && month.len() <= 2 && day.len() <= 2 => {
+            format!("{year}{month:0>2}{day:0>2}")
+        }
+        [whole, ..] if whole.len() == 8 => (*whole).to_owned(),
+        parts => parts.concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_compared_in_one_form() {
+        for (kind, text, want) in [
+            (FieldKind::Date, "1965-3-7", "19650307"),
+            (FieldKind::Date, "07/03/1965", "19650307"),
+            (FieldKind::Date, "1965年3月7日", "19650307"),
+            (FieldKind::Date, "1965-03-07T00:00:00", "19650307"),
+            (FieldKind::Date, "19650307", "19650307"),
+            (FieldKind::Phone, "8800-1234", "88001234"),
+            (FieldKind::Phone, "1", ""),
+            (FieldKind::Code, " ab-12 ", "AB12"),
+            (FieldKind::GivenName, "O'Brien  Lee", "obrien lee"),
+            (FieldKind::Text, "无", ""),
+            (FieldKind::Text, "N/A", ""),
+            (
+                FieldKind::Uscc,
+                "９１３３０１００ＭＡ２Ｗ１Ｘ２Ｙ３Ｘ",
+                "91330100MA2W1X2Y3X",
+            ),
+        ] {
+            assert_eq!(normalise(kind, text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn equal_values_share_a_number_and_are_counted() {
+        let mut values = Values::new(FieldKind::Surname);
+        let numbers = values.add_all(&["Smith", "", "smith ", "Jones"]);
+        assert_eq!(numbers, [1, MISSING, 1, 2]);
+        assert_eq!((values.count(1), values.count(2), values.present()), (2, 1, 3));
+        values.release(1);
+        assert_eq!(values.count(1), 1);
+        assert_eq!(values.add_all(&["jones"]), [2]);
+    }
+}

