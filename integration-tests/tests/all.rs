@@ -7,3 +7,4 @@ mod first_hospital;
 mod province;
 mod readme;
 mod server;
+mod sources;

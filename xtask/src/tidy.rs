@@ -6,15 +6,16 @@ use anyhow::{Context, Result, bail};
 use walkdir::WalkDir;
 
 /// A dependency and the only packages that may name it.
-const BORDERS: [(&str, &[&str]); 9] = [
+const BORDERS: [(&str, &[&str]); 10] = [
     ("datafusion", &["lake", "collision"]),
-    ("sqlx", &["lake", "alerts"]),
+    ("sqlx", &["lake", "alerts", "schedule"]),
     ("petgraph", &["graph"]),
-    ("tonic", &["proto", "gateway", "lianjing"]),
+    ("tonic", &["proto", "gateway", "lianjing", "remote"]),
     ("calamine", &["files"]),
     ("graph", &["collision"]),
     ("lake", &["ingest", "collision", "lianjing"]),
     ("alerts", &["lianjing"]),
+    ("schedule", &["lianjing"]),
     ("generate", &["lianjing"]),
 ];
 

@@ -6,12 +6,14 @@
 
 pub mod coerce;
 pub mod columns;
+pub mod factory;
 pub mod json;
 pub mod message;
 pub mod plan;
 pub mod port;
 pub mod reason;
 
+pub use factory::{ConnectorFactory, FromTable};
 pub use message::{Checkpoint, KeyBatch, Message, Progress, Rejected, RowBatch};
 pub use port::{Connector, Discovered, RawBatch, RawStore, ReadRequest, Spec};
 pub use reason::Reason;

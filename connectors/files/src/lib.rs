@@ -8,6 +8,7 @@ mod columnar;
 mod connector_files;
 mod decode;
 mod error;
+mod factory;
 mod json_files;
 mod layout;
 pub mod mapping;
@@ -20,3 +21,4 @@ mod zip_limits;
 
 pub use connector_files::FilesConnector;
 pub use error::FilesError;
+pub use factory::FilesFactory;

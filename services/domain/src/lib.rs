@@ -10,6 +10,7 @@ pub mod failure;
 pub mod hit;
 pub mod ports;
 pub mod rule;
+pub mod sources;
 pub mod text;
 pub mod value;
 

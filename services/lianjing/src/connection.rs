@@ -7,6 +7,7 @@ use proto::v1::connector_service_client::ConnectorServiceClient;
 use proto::v1::graph_service_client::GraphServiceClient;
 use proto::v1::operation_service_client::OperationServiceClient;
 use proto::v1::query_service_client::QueryServiceClient;
+use proto::v1::schedule_service_client::ScheduleServiceClient;
 use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 
@@ -97,5 +98,6 @@ impl Connection {
         queries QueryServiceClient,
         graph GraphServiceClient,
         operations OperationServiceClient,
+        schedule ScheduleServiceClient,
     }
 }

@@ -6,6 +6,9 @@ mod connector;
 mod graph;
 mod operation;
 mod query;
+mod schedule;
+
+pub(crate) use collision::EvidenceRows;
 
 use futures::{Stream, StreamExt as _};
 use tokio_util::sync::CancellationToken;

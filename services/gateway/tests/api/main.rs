@@ -3,6 +3,8 @@
 
 mod border;
 mod calls;
+mod fake_sources;
 mod fakes;
 mod harness;
 mod operations;
+mod sources;

@@ -73,7 +73,7 @@ pub async fn demo(args: &DemoArgs, mut global: Global, output: &mut Output) -> C
         output.flush()?;
         step(output, "启动服务", "serving");
         hints(&args.listen, output);
-        listen(wired, args.listen, output).await?;
+        listen(wired, args.listen, None, output).await?;
     }
     connection.close().await;
     shown
