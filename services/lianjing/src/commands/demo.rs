@@ -88,7 +88,8 @@ async fn collide(
 ) -> CliResult {
     step(output, "同步", "syncing");
     let wanted = sync::SyncArgs {
-        files: files.to_owned(),
+        configured: None,
+        files: Some(files.to_owned()),
         mapping: None,
         source: Some("demo".into()),
         quarantine_limit: None,
