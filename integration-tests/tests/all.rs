@@ -8,3 +8,4 @@ mod province;
 mod readme;
 mod screening;
 mod server;
+mod sources;

@@ -6,16 +6,17 @@ use anyhow::{Context, Result, bail};
 use walkdir::WalkDir;
 
 /// A dependency and the only packages that may name it.
-const BORDERS: [(&str, &[&str]); 10] = [
+const BORDERS: [(&str, &[&str]); 11] = [
     ("datafusion", &["lake", "collision"]),
-    ("sqlx", &["lake", "alerts", "database"]),
+    ("sqlx", &["lake", "alerts", "schedule", "database"]),
     ("arrow-odbc", &["database"]),
     ("petgraph", &["graph"]),
-    ("tonic", &["proto", "gateway", "lianjing"]),
+    ("tonic", &["proto", "gateway", "lianjing", "remote"]),
     ("calamine", &["files"]),
     ("graph", &["collision"]),
     ("lake", &["ingest", "collision", "lianjing"]),
     ("alerts", &["lianjing"]),
+    ("schedule", &["lianjing"]),
     ("generate", &["lianjing"]),
 ];
 

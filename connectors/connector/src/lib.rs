@@ -7,6 +7,7 @@
 pub mod coerce;
 pub mod columns;
 pub mod decode;
+pub mod factory;
 pub mod json;
 pub mod mapping;
 pub mod message;
@@ -14,6 +15,7 @@ pub mod plan;
 pub mod port;
 pub mod reason;
 
+pub use factory::{ConnectorFactory, FromTable};
 pub use message::{Checkpoint, KeyBatch, Message, Progress, Rejected, RowBatch};
 pub use port::{Connector, Discovered, RawBatch, RawStore, ReadRequest, Spec};
 pub use reason::Reason;

@@ -56,10 +56,12 @@ pub enum Reason {
     TooLarge,
     /// The mapping names a sheet or a place in the file that is not there.
     MissingPart,
+    /// A vendor's connector says that it cannot read the row.
+    RejectedByConnector,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 29] = [
+    pub const ALL: [Reason; 30] = [
         Self::BadDecimal,
         Self::DecimalOutOfRange,
         Self::BadInt,
@@ -89,6 +91,7 @@ impl Reason {
         Self::PasswordProtected,
         Self::TooLarge,
         Self::MissingPart,
+        Self::RejectedByConnector,
     ];
 
     /// UPPER_SNAKE, stable: what programs match on.
@@ -123,6 +126,7 @@ impl Reason {
             Self::PasswordProtected => "PASSWORD_PROTECTED",
             Self::TooLarge => "TOO_LARGE",
             Self::MissingPart => "MISSING_PART",
+            Self::RejectedByConnector => "REJECTED_BY_CONNECTOR",
         }
     }
 
@@ -187,6 +191,10 @@ impl Reason {
             Self::MissingPart => (
                 "映射文件所指的工作表或位置不存在",
                 "lacks the sheet or place that the mapping names",
+            ),
+            Self::RejectedByConnector => (
+                "厂商连接器无法读取该行",
+                "could not be read by the vendor's connector",
             ),
         };
         Bilingual::new(zh, en)

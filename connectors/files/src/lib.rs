@@ -8,6 +8,7 @@ mod columnar;
 mod connector_files;
 mod error;
 mod file_table;
+mod factory;
 mod json_files;
 pub mod mapping;
 mod names;
@@ -19,3 +20,4 @@ mod zip_limits;
 
 pub use connector_files::{FilesConnector, KeptFile};
 pub use error::FilesError;
+pub use factory::FilesFactory;

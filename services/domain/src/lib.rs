@@ -11,6 +11,7 @@ pub mod hit;
 pub mod ports;
 pub mod rule;
 pub mod screening;
+pub mod sources;
 pub mod text;
 pub mod value;
 

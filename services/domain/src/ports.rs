@@ -120,6 +120,15 @@ pub struct PushedRows {
     pub json_rows: Vec<String>,
 }
 
+/// Which quarantined rows; `None` does not restrict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QuarantineFilter {
+    pub dataset: Option<String>,
+    pub source: Option<String>,
+    /// UPPER_SNAKE, e.g. BAD_DATE.
+    pub reason: Option<String>,
+}
+
 #[async_trait]
 pub trait SyncPort: Send + Sync {
     async fn sync_files(&self, request: SyncFilesRequest, progress: Arc<dyn Progress>) -> Result<SyncReport>;
@@ -134,7 +143,7 @@ pub trait SyncPort: Send + Sync {
     ) -> Result<SyncReport>;
 
     /// Quarantined rows, newest sync first.
-    async fn quarantine(&self, dataset: Option<String>, limit: usize) -> Result<Vec<QuarantineEntry>>;
+    async fn quarantine(&self, filter: QuarantineFilter, limit: usize) -> Result<Vec<QuarantineEntry>>;
 }
 
 // === Colliding ===

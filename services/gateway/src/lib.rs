@@ -7,6 +7,7 @@ pub mod convert;
 mod deadline;
 mod error;
 mod host_guard;
+mod jobs;
 mod operations;
 mod paging;
 mod policy;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use domain::clock::Clock;
 use domain::ports::{AlertsPort, CollisionPort, GraphPort, QueryPort, ScreeningPort, SyncPort};
+use domain::sources::{SchedulePort, SourcePort};
 
 pub use error::GatewayError;
 pub use server::{Gateway, InProcess, MESSAGE_BYTES_MAX};
@@ -26,6 +28,8 @@ pub use server::{Gateway, InProcess, MESSAGE_BYTES_MAX};
 #[derive(Clone)]
 pub struct Ports {
     pub sync: Arc<dyn SyncPort>,
+    pub sources: Arc<dyn SourcePort>,
+    pub schedule: Arc<dyn SchedulePort>,
     pub collision: Arc<dyn CollisionPort>,
     pub alerts: Arc<dyn AlertsPort>,
     pub query: Arc<dyn QueryPort>,

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use domain::clock::Clock;
 use domain::ports::{MutantResult, Progress, ProgressUpdate, Result, RunRecord, SyncReport};
+use domain::sources::{AcceptanceCheck, ReconcileReport};
 use domain::{Failure, FailureKind};
 use futures::FutureExt as _;
 use proto::v1 as pb;
@@ -21,11 +22,18 @@ use crate::convert;
 /// Finished operations that are remembered.
 const FINISHED_MAX: usize = 1_000;
 
+/// Sources that are worked on at a time.
+const SOURCES_MAX: usize = 4;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     SyncFiles,
     RunRules,
     MutateRules,
+    SyncSource,
+    ReconcileSource,
+    RedriveSource,
+    AcceptSource,
 }
 
 /// What a successful operation yields.
@@ -34,6 +42,8 @@ pub(crate) enum Outcome {
     Sync(SyncReport),
     Run(RunRecord),
     Mutation(Vec<MutantResult>),
+    Reconcile(ReconcileReport),
+    Acceptance(Vec<AcceptanceCheck>),
 }
 
 #[derive(Debug, Clone)]
@@ -70,9 +80,11 @@ pub(crate) struct Registry {
     known: Arc<Mutex<Known>>,
 }
 
-/// One sync at a time, since each commits one snapshot; one run at a time, since each takes the memory it is given.
+/// One sync of files at a time, since each commits one snapshot; a few sources at a time, which take turns in the lake
+/// commit by commit; one run at a time, since each takes the memory it is given.
 struct Turns {
     sync: Arc<Semaphore>,
+    sources: Arc<Semaphore>,
     run: Arc<Semaphore>,
 }
 
@@ -92,6 +104,7 @@ impl Registry {
     pub(crate) fn new(clock: Arc<dyn Clock>, shutdown: CancellationToken) -> Self {
         let turns = Turns {
             sync: Arc::new(Semaphore::new(1)),
+            sources: Arc::new(Semaphore::new(SOURCES_MAX)),
             run: Arc::new(Semaphore::new(1)),
         };
         Self {
@@ -159,6 +172,9 @@ impl Registry {
         let clock = self.clock.clone();
         let turn = match operation.kind {
             Kind::SyncFiles => self.turns.sync.clone(),
+            Kind::SyncSource | Kind::ReconcileSource | Kind::RedriveSource | Kind::AcceptSource => {
+                self.turns.sources.clone()
+            }
             Kind::RunRules | Kind::MutateRules => self.turns.run.clone(),
         };
         tokio::spawn(async move {
@@ -268,6 +284,19 @@ impl Operation {
         let _ = changes.wait_for(|s| matches!(s.phase, Phase::Ended { .. })).await;
     }
 
+    /// Asks the work to stop; does nothing when it has ended.
+    pub(crate) fn stop(&self) {
+        self.cancel.cancel();
+    }
+
+    /// How it ended; `None` while it runs.
+    pub(crate) fn outcome(&self) -> Option<Result<Outcome>> {
+        match &self.state.borrow().phase {
+            Phase::Ended { result, .. } => Some(result.clone()),
+            _ => None,
+        }
+    }
+
     /// Asks the work to stop and waits until it has.
     pub(crate) async fn cancel(&self) -> Result<()> {
         if self.has_ended() {
@@ -307,6 +336,10 @@ impl Operation {
                 Kind::SyncFiles => pb::OperationKind::SyncFiles,
                 Kind::RunRules => pb::OperationKind::RunRules,
                 Kind::MutateRules => pb::OperationKind::MutateRules,
+                Kind::SyncSource => pb::OperationKind::SyncSource,
+                Kind::ReconcileSource => pb::OperationKind::ReconcileSource,
+                Kind::RedriveSource => pb::OperationKind::RedriveSource,
+                Kind::AcceptSource => pb::OperationKind::AcceptSource,
             }
             .into(),
             state: pb::OperationState::Waiting.into(),
@@ -335,6 +368,17 @@ impl Operation {
                         (
                             pb::OperationState::Succeeded,
                             Wire::MutationReport(pb::MutationReport { mutants }),
+                        )
+                    }
+                    Ok(Outcome::Reconcile(report)) => (
+                        pb::OperationState::Succeeded,
+                        Wire::ReconcileReport(convert::reconcile_to_proto(&report)),
+                    ),
+                    Ok(Outcome::Acceptance(checks)) => {
+                        let checks = checks.iter().map(convert::acceptance_to_proto).collect();
+                        (
+                            pb::OperationState::Succeeded,
+                            Wire::AcceptanceReport(pb::AcceptanceReport { checks }),
                         )
                     }
                     Err(failure) if failure.kind == FailureKind::Cancelled => (

@@ -35,7 +35,11 @@ impl Methods {
         let pool = DescriptorPool::decode(descriptors).map_err(GatewayError::Descriptors)?;
         let mut by_path = HashMap::new();
         let mut missing = Vec::new();
-        for method in pool.services().flat_map(|s| s.methods().collect::<Vec<_>>()) {
+        for method in pool
+            .services()
+            .filter(is_ours)
+            .flat_map(|s| s.methods().collect::<Vec<_>>())
+        {
             match text_option(&pool, &method, POLICY).filter(|p| is_policy(p)) {
                 None => missing.push(method.full_name().to_owned()),
                 Some(policy) => {
@@ -59,7 +63,11 @@ impl Methods {
             missing.sort();
             return Err(GatewayError::PolicyMissing { methods: missing });
         }
-        let services = pool.services().map(|s| s.full_name().to_owned()).collect();
+        let services = pool
+            .services()
+            .filter(is_ours)
+            .map(|s| s.full_name().to_owned())
+            .collect();
         Ok(Self { by_path, services })
     }
 
@@ -71,6 +79,11 @@ impl Methods {
     pub(crate) fn services(&self) -> &[String] {
         &self.services
     }
+}
+
+/// Connectors serve theirs; this program calls it.
+fn is_ours(service: &prost_reflect::ServiceDescriptor) -> bool {
+    service.full_name() != "lianjing.v1.ConnectorPort"
 }
 
 fn is_policy(text: &str) -> bool {

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
+use domain::sources::JobRunner;
 use futures::Stream;
 use proto::v1::alert_service_server::AlertServiceServer;
 use proto::v1::collision_service_server::CollisionServiceServer;
@@ -12,6 +13,7 @@ use proto::v1::graph_service_server::GraphServiceServer;
 use proto::v1::operation_service_server::OperationServiceServer;
 use proto::v1::query_service_server::QueryServiceServer;
 use proto::v1::screening_service_server::ScreeningServiceServer;
+use proto::v1::schedule_service_server::ScheduleServiceServer;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -25,6 +27,7 @@ use tower::util::option_layer;
 use crate::deadline::DeadlineLayer;
 use crate::error::GatewayError;
 use crate::host_guard::HostGuardLayer;
+use crate::jobs::Jobs;
 use crate::operations::Registry;
 use crate::policy::Methods;
 use crate::services::Services;
@@ -67,6 +70,11 @@ impl Gateway {
             },
             methods,
         })
+    }
+
+    /// Does what scheduled jobs ask for on these services. It keeps them alive: let go of it before closing them.
+    pub fn job_runner(&self) -> Arc<dyn JobRunner> {
+        Arc::new(Jobs(self.services.clone()))
     }
 
     /// Serves `listener` until `shutdown` resolves: health turns NOT_SERVING, streams end with UNAVAILABLE, long-running
@@ -168,6 +176,7 @@ impl Gateway {
             .add_service(sized!(GraphServiceServer))
             .add_service(sized!(OperationServiceServer))
             .add_service(sized!(ScreeningServiceServer))
+            .add_service(sized!(ScheduleServiceServer))
             .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
         let stopping = async {
             shutdown.await;

@@ -47,6 +47,52 @@ pub enum IngestError {
 
     #[error("resolving parties stopped before it was done")]
     Resolution,
+
+    #[error("rows could not be selected")]
+    Select {
+        #[source]
+        source: arrow::error::ArrowError,
+    },
+
+    #[error(
+        "{withdrawn} of {in_lake} rows of {dataset} that came from source {source_name} are gone there, over a tenth; nothing was changed. See that the source lists all of its keys (a changed filter, an empty answer, a lost permission); if the rows are really gone, reconcile with --any-share"
+    )]
+    WithdrawalLimit {
+        source_name: String,
+        dataset: String,
+        withdrawn: u64,
+        in_lake: u64,
+    },
+
+    #[error("raw batches of source {source_name} cannot be laid out to be read again")]
+    Copies {
+        source_name: String,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl IngestError {
+    /// The failure as its caller will see it, without giving the error away.
+    pub(crate) fn told(&self) -> Failure {
+        match self {
+            Self::Source { source, .. } => source.clone(),
+            Self::Lake { source, .. } => {
+                let kind = source.kind();
+                Failure::new(kind, "LAKE", Failure::internal(source).message)
+            }
+            Self::OverLimit { .. } => {
+                Failure::new(FailureKind::Precondition, "QUARANTINE_LIMIT", self.to_string())
+            }
+            Self::WithdrawalLimit { .. } => {
+                Failure::new(FailureKind::Precondition, "WITHDRAWAL_LIMIT", self.to_string())
+            }
+            Self::Conservation { .. } => {
+                Failure::new(FailureKind::Internal, "CONSERVATION_BROKEN", self.to_string())
+            }
+            Self::Resolution | Self::Select { .. } | Self::Copies { .. } => Failure::internal(self),
+        }
+    }
 }
 
 pub type Result<T> = std::result::Result<T, IngestError>;
@@ -65,10 +111,7 @@ impl From<IngestError> for Failure {
                 }
                 failure
             }
-            IngestError::Conservation { .. } => {
-                Failure::new(FailureKind::Internal, "CONSERVATION_BROKEN", error.to_string())
-            }
-            IngestError::Resolution => Failure::internal(&error),
+            other => other.told(),
         }
     }
 }

@@ -1,24 +1,26 @@
-//! [`Ingest`]: a sync from its first row to its snapshot.
+//! [`Ingest`]: folders of files and pushed rows, into the lake.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use connector::{Connector, Message, ReadRequest};
+use connector::Connector;
+use domain::Failure;
 use domain::clock::Clock;
 use domain::ports::{
-    self, Progress, ProgressUpdate, PushedRows, QuarantineEntry, SyncFilesRequest, SyncPort, SyncReport,
+    self, Progress, PushedRows, QuarantineEntry, QuarantineFilter, SyncFilesRequest, SyncPort, SyncReport,
 };
-use domain::{Bilingual, Failure};
-use lake::{Lake, SyncStart};
+use lake::Lake;
 use matching::{Resolver, StrictResolver};
 use tokio::sync::mpsc;
 
-use crate::error::{IngestError, Result};
-use crate::parties;
-use crate::tally::{Tally, readable};
+use crate::host::Host;
+use crate::pull::{Plan, pull};
+use crate::registry::Registry;
+use crate::source_file::SourceFile;
+use crate::sources::Sources;
+use crate::tally::readable;
 
-/// Messages that wait between connector and lake, at most.
-const QUEUE_MESSAGES: usize = 4;
 /// What a request says when nobody said anything: then the connector's own configuration counts.
 const DEFAULT_SOURCE: &str = "files";
 const DEFAULT_QUARANTINE_LIMIT_BP: u32 = 100;
@@ -40,17 +42,9 @@ pub struct PushedBatch {
 
 /// The service behind [`SyncPort`].
 pub struct Ingest {
-    lake: Arc<Lake>,
-    clock: Arc<dyn Clock>,
+    host: Arc<Host>,
     open_files: Box<OpenFiles>,
     open_push: Box<OpenPush>,
-    resolver: Arc<dyn Resolver>,
-}
-
-/// Settings of one sync.
-struct Source {
-    name: String,
-    quarantine_limit_bp: u32,
 }
 
 impl Ingest {
@@ -61,143 +55,34 @@ impl Ingest {
         open_files: Box<OpenFiles>,
         open_push: Box<OpenPush>,
     ) -> Self {
-        Self {
-            lake,
-            clock,
-            open_files,
-            open_push,
-            resolver: Arc::new(StrictResolver),
-        }
+        Self::with_resolver(lake, clock, open_files, open_push, Arc::new(StrictResolver))
     }
 
     /// With another way to tell who is who.
-    pub fn with_resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
-        self.resolver = resolver;
-        self
-    }
-
-    /// Reads all of a connector and commits it.
-    async fn pull(
-        &self,
-        connector: &dyn Connector,
-        source: Source,
-        progress: &dyn Progress,
-    ) -> Result<SyncReport> {
-        let name = source.name.as_str();
-        let in_source = |e| IngestError::Source {
-            source_name: name.to_owned(),
-            source: e,
+    pub fn with_resolver(
+        lake: Arc<Lake>,
+        clock: Arc<dyn Clock>,
+        open_files: Box<OpenFiles>,
+        open_push: Box<OpenPush>,
+        resolver: Arc<dyn Resolver>,
+    ) -> Self {
+        let host = Host {
+            lake,
+            clock,
+            resolver,
+            active: Arc::default(),
         };
-        let in_lake = |e| IngestError::Lake {
-            source_name: name.to_owned(),
-            source: e,
-        };
-
-        let started_at = self.clock.now();
-        connector.check().await.map_err(in_source)?;
-        let sync = self
-            .lake
-            .begin(SyncStart {
-                source: name.to_owned(),
-                started_at,
-            })
-            .await
-            .map_err(in_lake)?;
-        let (sender, messages) = mpsc::channel(QUEUE_MESSAGES);
-        let reading = connector.read(ReadRequest::new(sync.raw_store(), started_at), sender);
-        // Both end together: a lake that fails drops the receiver, and the connector stops.
-        let (read, taken) = tokio::join!(reading, take(sync, messages, progress));
-        let (sync, mut tally) = taken.map_err(in_lake)?;
-        read.map_err(in_source)?;
-        tally.check_limit(name, source.quarantine_limit_bp)?;
-
-        progress.report(stage("写入数据湖", "writing to the lake"));
-        let mut prepared = sync.finish().await.map_err(in_lake)?;
-        tally.check_conservation(prepared.counts())?;
-        prepared.notices().iter().for_each(|n| tally.notice(n.clone()));
-        if let Some(mentions) = prepared.mentions() {
-            progress.report(stage("识别主体", "resolving parties"));
-            let (mentions, resolver) = (mentions.to_vec(), self.resolver.clone());
-            let work = move || parties::resolve(resolver.as_ref(), &mentions);
-            let (tables, notices) = tokio::task::spawn_blocking(work)
-                .await
-                .map_err(|_| IngestError::Resolution)?;
-            notices.into_iter().for_each(|n| tally.notice(n));
-            prepared.set_parties(tables);
-        }
-        let datasets = prepared.counts().to_vec();
-        let snapshot = prepared
-            .commit(&summary(name, &datasets))
-            .await
-            .map_err(in_lake)?;
-
-        let elapsed = self.clock.now() - started_at;
-        let bytes = tally.bytes;
-        let (notices, quarantine_sample) = tally.into_told();
-        Ok(SyncReport {
-            source: source.name,
-            snapshot,
-            datasets,
-            notices,
-            quarantine_sample,
-            elapsed_ms: u64::try_from(elapsed.num_milliseconds()).unwrap_or_default(),
-            bytes,
-        })
-    }
-}
-
-/// Takes every message of a connector into the lake.
-async fn take(
-    mut sync: lake::RunningSync,
-    mut messages: mpsc::Receiver<Message>,
-    progress: &dyn Progress,
-) -> lake::Result<(lake::RunningSync, Tally)> {
-    let mut tally = Tally::default();
-    while let Some(message) = messages.recv().await {
-        match message {
-            Message::Rows(batch) => {
-                tally.rows(&batch.dataset.name, batch.columns.num_rows() as u64);
-                sync.write(batch).await?;
-            }
-            Message::Rejected(rejected) => {
-                tally.rejected(&rejected);
-                sync.reject(rejected).await?;
-            }
-            Message::Notice(notice) => tally.notice(notice),
-            // Not kept yet: an incremental source is read from the start each time, which is slow but loses nothing.
-            Message::Checkpoint(_) => {}
-            Message::Progress(p) => {
-                tally.bytes = p.done_bytes;
-                progress.report(ProgressUpdate {
-                    stage: p.stage,
-                    done: p.done_bytes,
-                    total: p.total_bytes,
-                    unit: "bytes".into(),
-                });
-            }
+        Self {
+            host: Arc::new(host),
+            open_files,
+            open_push,
         }
     }
-    Ok((sync, tally))
-}
 
-fn stage(zh: &str, en: &str) -> ProgressUpdate {
-    ProgressUpdate {
-        stage: Bilingual::new(zh, en),
-        ..Default::default()
+    /// The configured sources, over the same lake. `file` is their `sources.toml`; it need not be there.
+    pub fn sources(&self, kinds: Registry, file: PathBuf) -> Sources {
+        Sources::new(self.host.clone(), kinds, SourceFile::new(file))
     }
-}
-
-fn summary(source: &str, datasets: &[ports::DatasetCounts]) -> String {
-    let sum = |of: fn(&ports::DatasetCounts) -> u64| datasets.iter().map(of).sum::<u64>();
-    format!(
-        "sync {source}: {} datasets, read {} = inserted {} + updated {} + unchanged {} + quarantined {}",
-        datasets.len(),
-        sum(|c| c.read),
-        sum(|c| c.inserted),
-        sum(|c| c.updated),
-        sum(|c| c.unchanged),
-        sum(|c| c.quarantined),
-    )
 }
 
 #[async_trait]
@@ -211,8 +96,8 @@ impl SyncPort for Ingest {
         let spec = connector.spec();
         let named = request.source != DEFAULT_SOURCE && !request.source.is_empty();
         let limited = request.quarantine_limit_bp != DEFAULT_QUARANTINE_LIMIT_BP;
-        let source = Source {
-            name: match spec.source.filter(|_| !named) {
+        let plan = Plan {
+            source: match spec.source.filter(|_| !named) {
                 Some(source) => source,
                 None if request.source.is_empty() => DEFAULT_SOURCE.to_owned(),
                 None => request.source,
@@ -221,8 +106,9 @@ impl SyncPort for Ingest {
                 .quarantine_limit_bp
                 .filter(|_| !limited)
                 .unwrap_or(request.quarantine_limit_bp),
+            ..Plan::default()
         };
-        Ok(self.pull(connector.as_ref(), source, progress.as_ref()).await?)
+        Ok(pull(&self.host, connector.as_ref(), plan, progress.as_ref()).await?)
     }
 
     async fn sync_pushed(
@@ -247,16 +133,21 @@ impl SyncPort for Ingest {
             .spec()
             .quarantine_limit_bp
             .unwrap_or(DEFAULT_QUARANTINE_LIMIT_BP);
-        let source = Source {
-            name: source,
+        let plan = Plan {
+            source,
             quarantine_limit_bp,
+            ..Plan::default()
         };
-        Ok(self.pull(connector.as_ref(), source, progress.as_ref()).await?)
+        Ok(pull(&self.host, connector.as_ref(), plan, progress.as_ref()).await?)
     }
 
-    async fn quarantine(&self, dataset: Option<String>, limit: usize) -> ports::Result<Vec<QuarantineEntry>> {
-        let head = self.lake.head().await?;
-        let rows = self.lake.quarantine(dataset, limit, head).await?;
+    async fn quarantine(
+        &self,
+        filter: QuarantineFilter,
+        limit: usize,
+    ) -> ports::Result<Vec<QuarantineEntry>> {
+        let head = self.host.lake.head().await?;
+        let rows = self.host.lake.quarantine(filter, limit, head).await?;
         Ok(rows
             .into_iter()
             .map(|row| QuarantineEntry {

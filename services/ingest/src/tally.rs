@@ -30,6 +30,11 @@ impl Tally {
         *self.came.entry(dataset.to_owned()).or_default() += rows;
     }
 
+    /// Whether rows of the dataset came.
+    pub fn has(&self, dataset: &str) -> bool {
+        self.came.contains_key(dataset)
+    }
+
     pub fn rejected(&mut self, rejected: &Rejected) {
         self.rows(&rejected.dataset, 1);
         let key = (rejected.dataset.to_string(), rejected.reason.code());

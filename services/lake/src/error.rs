@@ -106,6 +106,22 @@ pub(crate) fn arrow_doing(action: &'static str) -> impl FnOnce(arrow::error::Arr
     move |source| LakeError::Arrow { action, source }
 }
 
+impl LakeError {
+    /// What its caller may do about it.
+    pub fn kind(&self) -> domain::FailureKind {
+        use domain::FailureKind::{Conflict, Exhausted, Internal, Invalid, NotFound, Precondition};
+        match self {
+            Self::Locked { .. } | Self::Format { .. } => Precondition,
+            Self::NoSnapshot { .. } | Self::NoTable { .. } => NotFound,
+            Self::Overtaken { .. } => Conflict,
+            Self::FileTooLong { .. } => Exhausted,
+            Self::Batch { .. } => Invalid,
+            Self::File { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Exhausted,
+            _ => Internal,
+        }
+    }
+}
+
 impl From<LakeError> for Failure {
     fn from(error: LakeError) -> Self {
         use domain::FailureKind::{Conflict, Exhausted, Invalid, NotFound, Precondition};

@@ -102,6 +102,12 @@ impl KeyIndex {
         }
     }
 
+    pub fn contains(&self, key: u128) -> bool {
+        let (shard, key_low, key_high) = Self::split(key);
+        let same = |e: &Entry| e.key_low == key_low && e.key_high == key_high;
+        self.shards[shard].find(key_low, same).is_some()
+    }
+
     /// Points a known key elsewhere.
     pub fn put_back(&mut self, key: u128, content: u64, place: Place) {
         let (shard, key_low, key_high) = Self::split(key);

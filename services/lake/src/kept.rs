@@ -8,7 +8,7 @@ use arrow::array::{
 };
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
-use domain::ports::DatasetCounts;
+use domain::ports::{DatasetCounts, QuarantineFilter};
 
 use crate::catalogue::TableInfo;
 use crate::error::{LakeError, Result, arrow_doing};
@@ -63,6 +63,16 @@ pub struct QuarantinedRow {
     pub reason: String,
     pub detail: String,
     pub raw: Vec<u8>,
+}
+
+/// Where a quarantined row stood.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QuarantinedPlace {
+    pub dataset: String,
+    /// Digest of the raw batch.
+    pub batch: String,
+    /// 0: the file as a whole.
+    pub row: u64,
 }
 
 /// Calls `each` with the live rows of a table, as they are stored.
@@ -227,7 +237,7 @@ pub(crate) fn read_last_synced(table: &TableInfo) -> Result<HashMap<String, i64>
 /// Newest sync first, and within a sync in reading order; at most `limit`.
 pub(crate) fn read_quarantine(
     table: &TableInfo,
-    dataset: Option<&str>,
+    filter: &QuarantineFilter,
     limit: usize,
 ) -> Result<Vec<QuarantinedRow>> {
     let mut rows = Vec::new();
@@ -241,7 +251,12 @@ pub(crate) fn read_quarantine(
         };
         each_row(&one, |c, row| {
             let of = c.text("dataset")?.value(row);
-            if rows.len() < limit && dataset.is_none_or(|d| d == of) {
+            let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|w| w == found);
+            if rows.len() < limit
+                && is(&filter.dataset, of)
+                && is(&filter.source, c.text("source")?.value(row))
+                && is(&filter.reason, c.text("reason")?.value(row))
+            {
                 rows.push(QuarantinedRow {
                     sync_id: c.text("sync_id")?.value(row).to_owned(),
                     dataset: of.to_owned(),
@@ -257,6 +272,39 @@ pub(crate) fn read_quarantine(
         })?;
     }
     Ok(rows)
+}
+
+/// Where the quarantined rows of a source stood, in order.
+pub(crate) fn read_quarantined_places(table: &TableInfo, source: &str) -> Result<Vec<QuarantinedPlace>> {
+    let mut places = Vec::new();
+    each_row(table, |c, row| {
+        if c.text("source")?.value(row) == source {
+            places.push(QuarantinedPlace {
+                dataset: c.text("dataset")?.value(row).to_owned(),
+                batch: c.text("batch")?.value(row).to_owned(),
+                row: u64::try_from(c.int("row")?.value(row)).unwrap_or_default(),
+            });
+        }
+        Ok(())
+    })?;
+    places.sort_unstable();
+    places.dedup();
+    Ok(places)
+}
+
+/// Digest -> name of the raw batches of a source.
+pub(crate) fn read_batch_names(table: &TableInfo, source: &str) -> Result<HashMap<String, String>> {
+    let mut names = HashMap::new();
+    each_row(table, |c, row| {
+        if c.text("source")?.value(row) == source {
+            names.insert(
+                c.text("digest")?.value(row).to_owned(),
+                c.text("name")?.value(row).to_owned(),
+            );
+        }
+        Ok(())
+    })?;
+    Ok(names)
 }
 
 fn batch_of(table: &str, columns: Vec<ArrayRef>) -> Result<(Shape, RecordBatch)> {

@@ -26,8 +26,8 @@ use chrono::{DateTime, Utc};
 
 pub use catalogue::SnapshotRow;
 pub use error::{LakeError, Result};
-pub use kept::{PartyBranchRow, PartyRefRow, PartyRow, PartyTables, QuarantinedRow};
-pub use sync::{Mention, Prepared, RunningSync, SyncStart};
+pub use kept::{PartyBranchRow, PartyRefRow, PartyRow, PartyTables, QuarantinedPlace, QuarantinedRow};
+pub use sync::{LedgerUpdate, Mention, Prepared, RawBatches, RunningSync, Settles, SyncOptions, SyncStart};
 
 use catalogue::Catalogue;
 use directory::DataDirectory;

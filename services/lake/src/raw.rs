@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use connector::{RawBatch, RawStore};
 use sha2::{Digest, Sha256};
@@ -23,37 +23,56 @@ pub struct KeptBatch {
     pub bytes: u64,
 }
 
-/// Keeps the raw batches of one sync below `raw/`, as `ab/<sha256>`.
+/// Keeps the raw batches of one sync, over all its commits, below `raw/`, as `ab/<sha256>`.
 #[derive(Debug)]
 pub struct SyncRawStore {
     folder: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
     /// Digest -> bytes of the batches of earlier commits: these are whole and on disk for certain.
     committed: HashMap<String, u64>,
     committed_sizes: HashSet<u64>,
-    kept: Mutex<BTreeMap<Arc<str>, KeptBatch>>,
+    /// What no commit knows yet.
+    kept: BTreeMap<Arc<str>, KeptBatch>,
 }
 
 impl SyncRawStore {
     pub fn new(folder: PathBuf, committed: HashMap<String, u64>) -> Self {
-        let committed_sizes = committed.values().copied().collect();
+        let state = State {
+            committed_sizes: committed.values().copied().collect(),
+            committed,
+            kept: BTreeMap::new(),
+        };
         Self {
             folder,
-            committed,
-            committed_sizes,
-            kept: Mutex::default(),
+            state: Mutex::new(state),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be called when a commit that listed these batches has happened.
+    pub fn committed(&self, batches: &[KeptBatch]) {
+        let mut state = self.state();
+        for batch in batches {
+            state.kept.remove(&batch.digest);
+            state.committed.insert(batch.digest.to_string(), batch.bytes);
+            state.committed_sizes.insert(batch.bytes);
         }
     }
 
     /// The batches that no earlier commit knows, in digest order, with their bytes made durable.
     pub fn finish(&self) -> Result<Vec<KeptBatch>> {
-        let kept: Vec<KeptBatch> = self
-            .kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .filter(|b| !self.committed.contains_key(&*b.digest))
-            .cloned()
-            .collect();
+        let kept: Vec<KeptBatch> = {
+            let state = self.state();
+            let new = |b: &&KeptBatch| !state.committed.contains_key(&*b.digest);
+            state.kept.values().filter(new).cloned().collect()
+        };
         let mut folders = HashSet::new();
         for batch in &kept {
             let path = self.place(&batch.digest);
@@ -79,11 +98,12 @@ impl SyncRawStore {
         name: &str,
     ) -> Result<RawBatch> {
         // A batch of a known size is probably known: hash it first, and copy only what is new.
-        if self.committed_sizes.contains(&size) {
+        if self.state().committed_sizes.contains(&size) {
             let mut source = open().map_err(at("open", from))?;
             let (digest, bytes) =
                 copy_hashing(&mut source, &mut std::io::sink()).map_err(at("read", from))?;
-            if self.committed.get(&digest) == Some(&bytes) && self.is_whole(&digest, bytes) {
+            let known = self.state().committed.get(&digest) == Some(&bytes);
+            if known && self.is_whole(&digest, bytes) {
                 return Ok(self.note(digest, bytes, name));
             }
         }
@@ -107,9 +127,8 @@ impl SyncRawStore {
     fn note(&self, digest: String, bytes: u64, name: &str) -> RawBatch {
         let path = self.place(&digest);
         let digest: Arc<str> = digest.into();
-        self.kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.state()
+            .kept
             .entry(digest.clone())
             .or_insert_with(|| KeptBatch {
                 digest: digest.clone(),

@@ -1,17 +1,20 @@
 //! What others ask of the lake: tables, parties and history at a snapshot.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
+use domain::ports::QuarantineFilter;
+use domain::sources::{SyncFailure, SyncRun, SyncState};
 
 use crate::Lake;
 use crate::catalogue::{SnapshotRow, TableInfo};
 use crate::error::{LakeError, Result};
-use crate::kept::{self, PartyTables, QuarantinedRow};
+use crate::kept::{self, PartyTables, QuarantinedPlace, QuarantinedRow};
 use crate::scan::LakeTable;
-use crate::shape::{PARTIES, PARTY_BRANCHES, PARTY_REFS, QUARANTINE, SYNCS, Shape};
+use crate::shape::{BATCHES, PARTIES, PARTY_BRANCHES, PARTY_REFS, QUARANTINE, SYNCS, Shape};
 use crate::sync::{blocking, read_party_tables};
 
 impl Lake {
@@ -96,10 +99,10 @@ impl Lake {
         .await
     }
 
-    /// Quarantined rows at a snapshot, newest sync first; of one dataset or of all.
+    /// Open quarantined rows at a snapshot, newest sync first.
     pub async fn quarantine(
         &self,
-        dataset: Option<String>,
+        filter: QuarantineFilter,
         limit: usize,
         snapshot: i64,
     ) -> Result<Vec<QuarantinedRow>> {
@@ -107,9 +110,68 @@ impl Lake {
             return Ok(Vec::new());
         };
         blocking("reads the quarantine", move || {
-            kept::read_quarantine(&table, dataset.as_deref(), limit)
+            kept::read_quarantine(&table, &filter, limit)
         })
         .await
+    }
+
+    /// The open quarantined rows of one source, with their raw batch: (batch, file, row).
+    pub async fn quarantined_batches(&self, source: String, snapshot: i64) -> Result<Vec<QuarantinedPlace>> {
+        let Some(table) = self.info(QUARANTINE, snapshot).await? else {
+            return Ok(Vec::new());
+        };
+        blocking("reads the quarantine", move || {
+            kept::read_quarantined_places(&table, &source)
+        })
+        .await
+    }
+
+    /// Where the raw batch with this digest is kept.
+    pub fn raw_path(&self, digest: &str) -> Option<PathBuf> {
+        let path = self.directory.raw().join(digest.get(..2)?).join(digest);
+        path.is_file().then_some(path)
+    }
+
+    /// Digest -> name of the raw batches of a source.
+    pub async fn batch_names(&self, source: String, snapshot: i64) -> Result<HashMap<String, String>> {
+        let Some(table) = self.info(BATCHES, snapshot).await? else {
+            return Ok(HashMap::new());
+        };
+        blocking("reads raw batches", move || {
+            kept::read_batch_names(&table, &source)
+        })
+        .await
+    }
+
+    /// Where the streams of a source stand: stream -> cursor.
+    pub async fn cursors(&self, source: &str) -> Result<BTreeMap<String, String>> {
+        self.catalogue.cursors(source).await
+    }
+
+    /// The next sync of the source reads from the start.
+    pub async fn forget_cursors(&self, source: &str) -> Result<()> {
+        self.catalogue.forget_cursors(source).await
+    }
+
+    /// Records that a sync begins; its commits keep the record up to date.
+    pub async fn begin_run(&self, run: &SyncRun) -> Result<()> {
+        self.catalogue.begin_run(run).await
+    }
+
+    /// Records how a sync ended. `ended_at` is UTC microseconds.
+    pub async fn end_run(
+        &self,
+        run_id: &str,
+        state: SyncState,
+        ended_at: i64,
+        failure: Option<&SyncFailure>,
+    ) -> Result<()> {
+        self.catalogue.end_run(run_id, state, ended_at, failure).await
+    }
+
+    /// Records of syncs, newest first; of one source or all.
+    pub async fn runs(&self, source: Option<&str>, limit: usize) -> Result<Vec<SyncRun>> {
+        self.catalogue.runs(source, limit).await
     }
 
     async fn info(&self, name: &str, snapshot: i64) -> Result<Option<TableInfo>> {

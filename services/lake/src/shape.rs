@@ -19,6 +19,8 @@ pub const HASH: &str = "_hash";
 pub const BATCHES: &str = "_batches";
 pub const SYNCS: &str = "_syncs";
 pub const QUARANTINE: &str = "_quarantine";
+/// Rows that were gone at their source when it was reconciled.
+pub const WITHDRAWN: &str = "_withdrawn";
 pub const MENTIONS: &str = "_mentions";
 pub const PARTY_REFS: &str = "_party_refs";
 pub const PARTY_BRANCHES: &str = "_party_branches";
@@ -241,6 +243,19 @@ static KEPT_BESIDE: LazyLock<Vec<Shape>> = LazyLock::new(|| {
                 ("reason", Text, false),
                 ("detail", Text, false),
                 ("raw", Bytes, false),
+            ],
+        ),
+        Shape::new(
+            WITHDRAWN,
+            &[
+                ("sync_id", Text, false),
+                ("source", Text, false),
+                ("dataset", Text, false),
+                ("key", Text, false),
+                ("batch", Text, false),
+                ("row", Int, false),
+                ("hash", Int, false),
+                ("withdrawn_at", Timestamp, false),
             ],
         ),
         Shape::new(

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::Lang;
 
 use crate::commands::{
-    alerts, demo, generate, graph, match_records, operations, push, quarantine, rules, run, screen, serve, sql,
-    sync,
+    alerts, demo, generate, graph, match_records, operations, push, quarantine, rules, run, schedule, screen,
+    serve, source, sql, sync,
 };
 
 const ABOUT: &str = "Lianjing watches the purchasing of public hospitals: it syncs their exports, collides them by rules, and explains every alert.\n廉镜：同步医院采购数据，按规则碰撞，逐条说明预警依据。";
@@ -17,6 +17,8 @@ A first look / 先看看:
   lianjing demo                                    a synthetic province, end to end / 合成数据演示
 With your own exports / 用自己的数据:
   lianjing sync --files exports/                   files named <dataset>.<csv|xlsx|xls|jsonl|parquet>
+  lianjing source add his --kind files --set dir=/data/drop --schedule \"0 2 * * *\"
+                                                   a source of its own; then: lianjing sync his
   lianjing run                                     all rules on the newest snapshot, as of today
   lianjing alerts list                             then: lianjing alerts show ID
 
@@ -72,6 +74,15 @@ pub struct Global {
     /// Rules of your own, beside the built-in ones; the same id replaces a built-in one / 自有规则目录
     #[arg(long, global = true, value_name = "DIR")]
     pub rules: Option<PathBuf>,
+    /// File of the configured sources; by default sources.toml in the data directory / 来源配置文件
+    #[arg(
+        long = "sources",
+        id = "sources",
+        global = true,
+        value_name = "FILE",
+        env = "LIANJING_SOURCES"
+    )]
+    pub sources: Option<PathBuf>,
     /// Threads to use; 0 is one per core / 线程数
     #[arg(long, global = true, value_name = "N", default_value_t = 0)]
     pub threads: usize,
@@ -105,8 +116,14 @@ pub enum Command {
     Demo(demo::DemoArgs),
     /// Serve the gRPC API on this machine / 启动服务
     Serve(serve::ServeArgs),
-    /// Bring a directory of files into the lake / 同步文件
+    /// Bring a configured source, or a directory of files, into the lake / 同步来源或文件
     Sync(sync::SyncArgs),
+    /// Configured sources: add, check, sync, status, reconcile / 数据来源
+    #[command(subcommand)]
+    Source(source::SourceCommand),
+    /// Jobs that the server runs by the clock / 定时任务
+    #[command(subcommand)]
+    Schedule(schedule::ScheduleCommand),
     /// Bring rows from stdin into the lake, one JSON object a line / 推送数据行
     Push(push::PushArgs),
     /// Rows that could not be read / 隔离区

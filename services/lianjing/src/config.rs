@@ -16,6 +16,8 @@ use crate::outcome::{CliError, CliResult};
 /// store = "postgres://lianjing@localhost/lianjing"
 /// rules = "/etc/lianjing/rules"
 /// threads = 2
+/// sources = "/etc/lianjing/sources.toml"
+/// metrics = "127.0.0.1:9464"
 /// ```
 #[derive(Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +27,8 @@ pub struct Config {
     pub store: Option<String>,
     pub rules: Option<PathBuf>,
     pub threads: Option<usize>,
+    pub sources: Option<PathBuf>,
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Config {
@@ -48,6 +52,7 @@ impl Config {
         }
         global.store = global.store.take().or(self.store);
         global.rules = global.rules.take().or(self.rules);
+        global.sources = global.sources.take().or(self.sources);
     }
 }
 

@@ -8,6 +8,7 @@ use proto::v1::graph_service_client::GraphServiceClient;
 use proto::v1::operation_service_client::OperationServiceClient;
 use proto::v1::query_service_client::QueryServiceClient;
 use proto::v1::screening_service_client::ScreeningServiceClient;
+use proto::v1::schedule_service_client::ScheduleServiceClient;
 use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 
@@ -99,5 +100,6 @@ impl Connection {
         graph GraphServiceClient,
         operations OperationServiceClient,
         screening ScreeningServiceClient,
+        schedule ScheduleServiceClient,
     }
 }

@@ -10,14 +10,17 @@ use collision::session::Limits;
 use collision::{CollisionError, Engine};
 use domain::Failure;
 use domain::clock::{Clock, SystemClock};
-use files::FilesConnector;
+use files::{FilesConnector, FilesFactory};
 use gateway::{Gateway, Options, Ports};
-use ingest::Ingest;
+use ingest::{Ingest, Registry};
 use lake::Lake;
 use push::PushConnector;
+use remote::RemoteFactory;
+use schedule::Scheduler;
 use tempfile::TempDir;
 
 use crate::cli::Global;
+use crate::metrics::Metrics;
 use crate::outcome::{CliError, CliResult, chain};
 use crate::output::tell;
 
@@ -38,6 +41,7 @@ pub struct Wired {
     options: Options,
     lake: Arc<Lake>,
     alerts: Alerts,
+    scheduler: Arc<Scheduler>,
     /// Lives as long as the services.
     _own_data: Option<TempDir>,
 }
@@ -90,8 +94,19 @@ pub async fn open(global: &Global, opening: Opening) -> CliResult<Wired> {
         }),
         Box::new(|batch| Ok(Box::new(PushConnector::new(batch.batch_id, batch.rows)))),
     );
+    let file = global
+        .sources
+        .clone()
+        .unwrap_or_else(|| data.join("sources.toml"));
+    let sources = Arc::new(ingest.sources(kinds(), file));
+    let scheduler = Scheduler::open(&store, clock.clone(), sources.clone())
+        .await
+        .map_err(failed)?;
+    let scheduler = Arc::new(scheduler);
     let ports = Ports {
         sync: Arc::new(ingest),
+        sources,
+        schedule: scheduler.clone(),
         collision: engine.clone(),
         alerts: Arc::new(alerts.clone()),
         query: engine.clone(),
@@ -108,22 +123,50 @@ pub async fn open(global: &Global, opening: Opening) -> CliResult<Wired> {
         options,
         lake,
         alerts,
+        scheduler,
         _own_data: own_data,
     })
+}
+
+/// The kinds of sources, one line each.
+fn kinds() -> Registry {
+    Registry::default().with(FilesFactory).with(RemoteFactory)
 }
 
 impl Wired {
     /// The API over these services.
     pub fn gateway(&self) -> CliResult<Gateway> {
-        Gateway::new(self.ports.clone(), self.options.clone()).map_err(failed)
+        let gateway = Gateway::new(self.ports.clone(), self.options.clone()).map_err(failed)?;
+        self.scheduler.set_runner(Some(gateway.job_runner()));
+        Ok(gateway)
+    }
+
+    /// Runs jobs once it is told to.
+    pub fn scheduler(&self) -> Arc<Scheduler> {
+        self.scheduler.clone()
+    }
+
+    /// What Prometheus reads.
+    pub fn metrics(&self) -> CliResult<Metrics> {
+        Metrics::new(
+            &*self.ports.clock,
+            self.ports.sources.clone(),
+            self.scheduler.clone(),
+        )
     }
 
     /// Lets go of files and connections.
     pub async fn close(self) {
         let Self {
-            ports, lake, alerts, ..
+            ports,
+            lake,
+            alerts,
+            scheduler,
+            ..
         } = self;
-        drop(ports);
+        // Its runner holds the services.
+        scheduler.close().await;
+        drop((ports, scheduler));
         alerts.shut_down().await;
         if let Some(lake) = Arc::into_inner(lake) {
             lake.close().await;

@@ -383,7 +383,10 @@ fn reading_stops_when_nobody_listens() {
         let (out, mut messages) = mpsc::channel(1);
         let reading = tokio::spawn(async move {
             connector
-                .read(connector::ReadRequest::new(DirStore::new(), chrono::DateTime::UNIX_EPOCH), out)
+                .read(
+                    connector::ReadRequest::new(DirStore::new(), chrono::DateTime::UNIX_EPOCH),
+                    out,
+                )
                 .await
         });
         messages.recv().await.unwrap();

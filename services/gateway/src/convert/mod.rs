@@ -4,10 +4,12 @@
 //! breaks the protocol.
 
 mod alert;
+mod job;
 mod operation;
 mod rule;
 mod run;
 mod screening;
+mod source;
 mod sync;
 mod value;
 
@@ -17,10 +19,20 @@ use domain::Failure;
 pub use alert::{
     alert_event_from_proto, alert_event_to_proto, alert_from_proto, alert_to_proto, explanation_to_proto,
 };
+pub use job::{
+    action_from_proto, action_to_proto, catch_up_from_proto, catch_up_to_proto, job_from_proto,
+    job_run_from_proto, job_run_to_proto, job_to_proto,
+};
 pub use operation::{code_of_error, error_to_proto, progress_to_proto};
 pub use rule::{case_to_proto, mutant_to_proto, rule_to_proto};
 pub use run::{run_from_proto, run_to_proto};
 pub use screening::{check_to_proto, question_from_proto, screening_to_proto, verdict_to_proto};
+pub use source::{
+    acceptance_from_proto, acceptance_to_proto, alarm_from_proto, alarm_to_proto, kind_from_proto,
+    kind_to_proto, reconcile_from_proto, reconcile_to_proto, source_from_proto, source_to_proto,
+    status_from_proto, status_to_proto, stream_from_proto, stream_to_proto, sync_run_from_proto,
+    sync_run_to_proto,
+};
 pub use sync::{quarantine_from_proto, quarantine_to_proto, report_from_proto, report_to_proto};
 pub use value::{
     bilingual_from_proto, bilingual_to_proto, map_from_proto, map_to_proto, value_from_proto, value_to_proto,

@@ -180,7 +180,7 @@ fn no_such_rule(id: &str) -> Failure {
 }
 
 /// Asks the engine for the alert store whether evidence still stands.
-struct EvidenceRows(Arc<dyn CollisionPort>);
+pub(crate) struct EvidenceRows(pub(crate) Arc<dyn CollisionPort>);
 
 #[async_trait]
 impl EvidenceCheck for EvidenceRows {

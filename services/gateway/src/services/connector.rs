@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::ports::{NoProgress, PushedRows, SyncFilesRequest};
+use domain::ports::{NoProgress, PushedRows, QuarantineFilter, SyncFilesRequest};
+use domain::sources::NewSource;
 use domain::{Failure, dataset};
 use proto::v1 as pb;
 use proto::v1::connector_service_server::ConnectorService;
@@ -20,6 +21,8 @@ use crate::status::to_status;
 
 /// Longest name of a source, in characters.
 const SOURCE_CHARS_MAX: usize = 64;
+/// Longest configuration of a source, in characters.
+const SOURCE_TOML_CHARS_MAX: usize = 4 << 20;
 /// Messages of a push that wait for the connector.
 const PUSH_MESSAGES_WAITING_MAX: usize = 8;
 /// Rows in one message of a push.
@@ -90,16 +93,21 @@ impl ConnectorService for Services {
         request: Request<pb::ListQuarantineRequest>,
     ) -> Answer<pb::ListQuarantineResponse> {
         let request = request.into_inner();
-        let known = Some(request.dataset.clone()).filter(|d| !d.is_empty());
-        if let Some(name) = &known {
+        let some = |text: &String| Some(text.clone()).filter(|t| !t.is_empty());
+        let filter = QuarantineFilter {
+            dataset: some(&request.dataset),
+            source: some(&request.source),
+            reason: some(&request.reason),
+        };
+        if let Some(name) = &filter.dataset {
             known_dataset(name).map_err(to_status)?;
         }
-        let scope = format!("quarantine\n{}", request.dataset);
+        let scope = format!("quarantine\n{filter:?}");
         let page = Page::new(scope, request.page_size, &request.page_token).map_err(to_status)?;
         let entries = self
             .ports
             .sync
-            .quarantine(known, page.fetch())
+            .quarantine(filter, page.fetch())
             .await
             .map_err(to_status)?;
         let (entries, next_page_token) = page.cut(entries.iter().map(convert::quarantine_to_proto));
@@ -108,6 +116,184 @@ impl ConnectorService for Services {
             next_page_token,
         }))
     }
+
+    async fn list_source_kinds(
+        &self,
+        _: Request<pb::ListSourceKindsRequest>,
+    ) -> Answer<pb::ListSourceKindsResponse> {
+        let kinds = self.ports.sources.kinds();
+        Ok(Response::new(pb::ListSourceKindsResponse {
+            kinds: kinds.iter().map(convert::kind_to_proto).collect(),
+        }))
+    }
+
+    async fn list_sources(&self, _: Request<pb::ListSourcesRequest>) -> Answer<pb::ListSourcesResponse> {
+        let sources = self.ports.sources.list().await.map_err(to_status)?;
+        Ok(Response::new(pb::ListSourcesResponse {
+            sources: sources.iter().map(convert::source_to_proto).collect(),
+        }))
+    }
+
+    async fn add_source(&self, request: Request<pb::AddSourceRequest>) -> Answer<pb::AddSourceResponse> {
+        let request = request.into_inner();
+        required("name", &request.name, SOURCE_CHARS_MAX).map_err(to_status)?;
+        required("toml", &request.toml, SOURCE_TOML_CHARS_MAX).map_err(to_status)?;
+        let source = NewSource {
+            name: request.name,
+            toml: request.toml,
+            replace: request.replace,
+        };
+        let source = self.ports.sources.add(source).await.map_err(to_status)?;
+        Ok(Response::new(pb::AddSourceResponse {
+            source: Some(convert::source_to_proto(&source)),
+        }))
+    }
+
+    async fn remove_source(
+        &self,
+        request: Request<pb::RemoveSourceRequest>,
+    ) -> Answer<pb::RemoveSourceResponse> {
+        let request = request.into_inner();
+        let name = source_named(&request.name)?;
+        let removed = self.ports.sources.remove(name, request.forget_cursors).await;
+        removed.map_err(to_status)?;
+        Ok(Response::new(pb::RemoveSourceResponse {}))
+    }
+
+    async fn check_source(
+        &self,
+        request: Request<pb::CheckSourceRequest>,
+    ) -> Answer<pb::CheckSourceResponse> {
+        let request = request.into_inner();
+        let checked = self.ports.sources.check(source_named(&request.name)?).await;
+        checked.map_err(to_status)?;
+        Ok(Response::new(pb::CheckSourceResponse {}))
+    }
+
+    async fn discover_source(
+        &self,
+        request: Request<pb::DiscoverSourceRequest>,
+    ) -> Answer<pb::DiscoverSourceResponse> {
+        let request = request.into_inner();
+        let found = self.ports.sources.discover(source_named(&request.name)?).await;
+        let streams = found.map_err(to_status)?;
+        Ok(Response::new(pb::DiscoverSourceResponse {
+            streams: streams.iter().map(convert::stream_to_proto).collect(),
+        }))
+    }
+
+    async fn sync_source(&self, request: Request<pb::SyncSourceRequest>) -> Answer<pb::SyncSourceResponse> {
+        let request = request.into_inner();
+        let name = source_named(&request.name)?.to_owned();
+        let (port, asked) = (self.ports.sources.clone(), format!("SyncSource {name}"));
+        let work = move |progress| async move { port.sync(&name, progress).await.map(Outcome::Sync) };
+        let operation = self
+            .operations
+            .start(Kind::SyncSource, &request.request_id, asked, work)
+            .map_err(to_status)?;
+        Ok(Response::new(pb::SyncSourceResponse {
+            operation: Some(operation.to_proto()),
+        }))
+    }
+
+    async fn reconcile_source(
+        &self,
+        request: Request<pb::ReconcileSourceRequest>,
+    ) -> Answer<pb::ReconcileSourceResponse> {
+        let request = request.into_inner();
+        let name = source_named(&request.name)?.to_owned();
+        let any_share = request.any_share;
+        let asked = format!("ReconcileSource {name} {any_share}");
+        let port = self.ports.sources.clone();
+        let work = move |progress| async move {
+            port.reconcile(&name, any_share, progress)
+                .await
+                .map(Outcome::Reconcile)
+        };
+        let operation = self
+            .operations
+            .start(Kind::ReconcileSource, &request.request_id, asked, work)
+            .map_err(to_status)?;
+        Ok(Response::new(pb::ReconcileSourceResponse {
+            operation: Some(operation.to_proto()),
+        }))
+    }
+
+    async fn redrive_source(
+        &self,
+        request: Request<pb::RedriveSourceRequest>,
+    ) -> Answer<pb::RedriveSourceResponse> {
+        let request = request.into_inner();
+        let name = source_named(&request.name)?.to_owned();
+        let (port, asked) = (self.ports.sources.clone(), format!("RedriveSource {name}"));
+        let work = move |progress| async move { port.redrive(&name, progress).await.map(Outcome::Sync) };
+        let operation = self
+            .operations
+            .start(Kind::RedriveSource, &request.request_id, asked, work)
+            .map_err(to_status)?;
+        Ok(Response::new(pb::RedriveSourceResponse {
+            operation: Some(operation.to_proto()),
+        }))
+    }
+
+    async fn accept_source(
+        &self,
+        request: Request<pb::AcceptSourceRequest>,
+    ) -> Answer<pb::AcceptSourceResponse> {
+        let request = request.into_inner();
+        let name = source_named(&request.name)?.to_owned();
+        let (port, asked) = (self.ports.sources.clone(), format!("AcceptSource {name}"));
+        let work = move |progress| async move { port.accept(&name, progress).await.map(Outcome::Acceptance) };
+        let operation = self
+            .operations
+            .start(Kind::AcceptSource, &request.request_id, asked, work)
+            .map_err(to_status)?;
+        Ok(Response::new(pb::AcceptSourceResponse {
+            operation: Some(operation.to_proto()),
+        }))
+    }
+
+    async fn get_source_status(
+        &self,
+        request: Request<pb::GetSourceStatusRequest>,
+    ) -> Answer<pb::GetSourceStatusResponse> {
+        let name = Some(request.into_inner().name).filter(|n| !n.is_empty());
+        let mut statuses = self.ports.sources.status(name).await.map_err(to_status)?;
+        let alarms = self.ports.schedule.alarms(false).await.map_err(to_status)?;
+        for status in &mut statuses {
+            let name = &status.source.name;
+            let job = format!("sync-{name}");
+            status.alarms = alarms
+                .iter()
+                .filter(|a| a.subject == *name || a.subject == job)
+                .cloned()
+                .collect();
+        }
+        Ok(Response::new(pb::GetSourceStatusResponse {
+            statuses: statuses.iter().map(convert::status_to_proto).collect(),
+        }))
+    }
+
+    async fn list_sync_runs(
+        &self,
+        request: Request<pb::ListSyncRunsRequest>,
+    ) -> Answer<pb::ListSyncRunsResponse> {
+        let request = request.into_inner();
+        let source = Some(request.source.clone()).filter(|n| !n.is_empty());
+        let scope = format!("sync runs\n{}", request.source);
+        let page = Page::new(scope, request.page_size, &request.page_token).map_err(to_status)?;
+        let runs = self.ports.sources.runs(source, page.fetch()).await;
+        let runs = runs.map_err(to_status)?;
+        let (runs, next_page_token) = page.cut(runs.iter().map(convert::sync_run_to_proto));
+        Ok(Response::new(pb::ListSyncRunsResponse {
+            runs,
+            next_page_token,
+        }))
+    }
+}
+
+fn source_named(name: &str) -> Result<&str, Status> {
+    required("name", name, SOURCE_CHARS_MAX).map_err(to_status)
 }
 
 fn parse_sync(request: pb::SyncFilesRequest) -> Result<SyncFilesRequest, Failure> {

@@ -6,7 +6,10 @@ mod connector;
 mod graph;
 mod operation;
 mod query;
+mod schedule;
 mod screening;
+
+pub(crate) use collision::EvidenceRows;
 
 use futures::{Stream, StreamExt as _};
 use tokio_util::sync::CancellationToken;

@@ -264,6 +264,7 @@ async fn quarantine_is_paged_and_its_token_belongs_to_one_list() {
         dataset: dataset.into(),
         page_size: 0,
         page_token: token.into(),
+        ..Default::default()
     };
     let (mut rows, mut token) = (Vec::new(), String::new());
     loop {

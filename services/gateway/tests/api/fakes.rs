@@ -48,6 +48,8 @@ impl World {
     pub fn ports(self: &Arc<Self>) -> Ports {
         Ports {
             sync: self.clone(),
+            sources: self.clone(),
+            schedule: self.clone(),
             collision: self.clone(),
             alerts: self.clone(),
             query: self.clone(),
@@ -145,7 +147,7 @@ impl SyncPort for World {
         Ok(report(source, read as u64))
     }
 
-    async fn quarantine(&self, _: Option<String>, limit: usize) -> Result<Vec<QuarantineEntry>> {
+    async fn quarantine(&self, _: QuarantineFilter, limit: usize) -> Result<Vec<QuarantineEntry>> {
         let entry = |row| QuarantineEntry {
             dataset: "bids".into(),
             file: "bids.csv".into(),

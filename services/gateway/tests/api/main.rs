@@ -3,7 +3,9 @@
 
 mod border;
 mod calls;
+mod fake_sources;
 mod fakes;
 mod harness;
 mod operations;
 mod screening;
+mod sources;

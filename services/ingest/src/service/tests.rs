@@ -5,10 +5,10 @@ use std::sync::Mutex;
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array, new_null_array};
 use arrow::compute::cast;
 use chrono::DateTime;
-use connector::{Discovered, Reason, Rejected, RowBatch, Spec};
-use domain::FailureKind;
+use connector::{Discovered, Message, ReadRequest, Reason, Rejected, RowBatch, Spec};
 use domain::clock::FixedClock;
 use domain::ports::{NoProgress, Notice};
+use domain::{Bilingual, FailureKind};
 
 use super::*;
 
@@ -84,6 +84,13 @@ fn rejected(dataset: &str) -> Message {
         detail: "3 cells".into(),
         raw: vec![0xd2, 0xbd, 0xd4, 0xba],
     })
+}
+
+fn of(dataset: &str) -> QuarantineFilter {
+    QuarantineFilter {
+        dataset: Some(dataset.into()),
+        ..Default::default()
+    }
 }
 
 struct Bench {
@@ -187,18 +194,12 @@ async fn quarantined_rows_are_listed_readably() {
         |_: &SyncFilesRequest| -> ports::Result<Box<dyn Connector>> { Err(Failure::invalid("NO", "no")) };
     let no_push = |_: PushedBatch| -> ports::Result<Box<dyn Connector>> { Err(Failure::invalid("NO", "no")) };
     let ingest = Ingest::new(bench.lake.clone(), clock, Box::new(no), Box::new(no_push));
-    let listed = ingest.quarantine(Some("products".into()), 10).await.unwrap();
+    let listed = ingest.quarantine(of("products"), 10).await.unwrap();
     assert_eq!(
         (listed[0].raw.as_str(), listed[0].row, listed.len()),
         ("医院", 9, 1)
     );
-    assert!(
-        ingest
-            .quarantine(Some("bids".into()), 10)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(ingest.quarantine(of("bids"), 10).await.unwrap().is_empty());
     let (_, rows) = mpsc::channel(1);
     let error = ingest
         .sync_pushed(" ".into(), "b".into(), rows, Arc::new(NoProgress))

@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 use sqlx::{Row, Sqlite, Transaction};
 use uuid::Uuid;
 
+use super::ledger::LedgerUpdate;
 use super::read::TableInfo;
-use super::{Catalogue, snapshot_time};
+use super::{Catalogue, ledger, snapshot_time};
 use crate::error::{LakeError, Result, doing};
 use crate::shape::{LakeType, Shape, ShapeColumn};
 use crate::stats::{Bound, ColumnStats};
@@ -22,6 +23,8 @@ pub struct CommitPlan {
     pub author: String,
     pub message: String,
     pub tables: Vec<TableChange>,
+    /// Cursors and the record of the sync.
+    pub ledger: Option<LedgerUpdate>,
 }
 
 /// What changes in one table.
@@ -175,6 +178,9 @@ impl Catalogue {
             .execute(&mut *tx)
             .await
             .map_err(doing("write the snapshot"))?;
+        if let Some(update) = &plan.ledger {
+            ledger::write(&mut tx, update, snapshot).await?;
+        }
         tx.commit().await.map_err(doing("commit"))?;
         Ok(snapshot)
     }

@@ -4,6 +4,7 @@
 //! as one snapshot over many tables without holding its rows in memory.
 
 mod commit;
+mod ledger;
 mod read;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 pub use commit::{CommitPlan, DeleteTarget, NewDelete, NewFile, TableChange, column_ids};
+pub use ledger::LedgerUpdate;
 pub use read::{DataFile, SnapshotRow, TableInfo};
 
 use crate::error::{LakeError, Result, doing};
@@ -126,7 +128,12 @@ impl Catalogue {
             .execute(&mut *tx)
             .await
             .map_err(doing("set the data path"))?;
-        tx.commit().await.map_err(doing("commit"))
+        sqlx::raw_sql(ledger::SCHEMA)
+            .execute(&mut *tx)
+            .await
+            .map_err(doing("make the tables of syncs"))?;
+        tx.commit().await.map_err(doing("commit"))?;
+        self.interrupt_runs().await
     }
 
     /// Closes its connections, so that the file may be moved.

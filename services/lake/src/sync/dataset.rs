@@ -89,6 +89,10 @@ pub struct DatasetSync {
     pub counts: DatasetCounts,
     /// Rows whose key came before in this sync with other content.
     pub duplicates: u64,
+    /// Rows that a reconciliation took out.
+    pub withdrawn: u64,
+    /// Rows that are known stay as they are, whatever comes.
+    insert_only: bool,
     pub files: Vec<FileSlot>,
     /// Rows that are no longer part of the table: of earlier syncs, and of this one.
     pub gone: HashSet<Place>,
@@ -115,6 +119,7 @@ impl DatasetSync {
         folder: PathBuf,
         lanes: usize,
         lane_offset: usize,
+        insert_only: bool,
     ) -> Result<Self> {
         std::fs::create_dir_all(&folder).map_err(crate::error::at("make the folder", &folder))?;
         let shape = Arc::new(Shape::of_dataset(&dataset));
@@ -134,6 +139,8 @@ impl DatasetSync {
                 ..Default::default()
             },
             duplicates: 0,
+            withdrawn: 0,
+            insert_only,
             files: (0..old_files).map(FileSlot::Old).collect(),
             gone: HashSet::new(),
             mentions: Mentions::of(&dataset),
@@ -157,7 +164,7 @@ impl DatasetSync {
 
     /// Whether the dataset's rows are other than before.
     pub fn changed(&self) -> bool {
-        self.counts.inserted + self.counts.updated > 0
+        self.counts.inserted + self.counts.updated + self.withdrawn > 0
     }
 
     fn check(&self, batch: &RowBatch) -> Result<()> {
@@ -305,6 +312,10 @@ impl DatasetSync {
 
     /// Counts one row; says whether it must be written, at `place`.
     fn judge(&mut self, key: u128, content: u64, place: Place) -> bool {
+        if self.insert_only && self.index.contains(key) {
+            self.counts.unchanged += 1;
+            return false;
+        }
         let Some(known) = self.index.upsert(key, content, place) else {
             self.counts.inserted += 1;
             return true;

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use domain::ports::{DatasetCounts, Notice};
+use domain::sources::ReconciledDataset;
 use tokio::sync::OwnedMutexGuard;
 
 use super::dataset::{DatasetSync, FileSlot, Provenance};
@@ -17,7 +18,7 @@ use crate::catalogue::{DeleteTarget, NewDelete, NewFile, TableChange, TableInfo}
 use crate::error::{Result, at};
 use crate::kept;
 use crate::parquet_file::{new_name, read_columns, read_deletes, write_deletes};
-use crate::shape::{MENTIONS, Shape};
+use crate::shape::{MENTIONS, QUARANTINE, Shape};
 
 /// A sync whose rows are written and that waits for its commit.
 pub struct Finished {
@@ -31,13 +32,26 @@ pub struct Finished {
     pub tables: BTreeMap<String, Arc<TableInfo>>,
     pub unkept: Unkept,
     pub turn: OwnedMutexGuard<()>,
+    pub reconciled: Vec<ReconciledDataset>,
+    /// New rows of `_withdrawn`.
+    pub withdrawn: Option<(Shape, RecordBatch)>,
+}
+
+/// What a sync does to the quarantine.
+pub struct QuarantineChange {
+    /// Its own rejected rows, by the number of their file.
+    pub added: Option<(Arc<Shape>, u32)>,
+    /// Rows of earlier syncs that it settles.
+    pub settled: Vec<NewDelete>,
+    /// The files of `settled`.
+    pub files: Unkept,
 }
 
 pub fn finish(
     start: Start,
     lanes: Lanes,
     datasets: Vec<DatasetSync>,
-    quarantine: Option<(Arc<Shape>, u32)>,
+    quarantine: QuarantineChange,
     counts: Vec<DatasetCounts>,
     notices: Vec<Notice>,
 ) -> Result<Finished> {
@@ -63,15 +77,17 @@ pub fn finish(
         changes.push(change);
         seen.push((dataset, live));
     }
-    if let Some((shape, file)) = quarantine
-        && let Some(file) = files.remove(&file)
+    unkept.join(quarantine.files);
+    let rejected = quarantine.added.and_then(|(_, file)| files.remove(&file));
+    if (rejected.is_some() || !quarantine.settled.is_empty())
+        && let Some(shape) = Shape::of(QUARANTINE)
     {
-        let table = start.tables.get(&shape.table).cloned();
+        let table = start.tables.get(QUARANTINE).cloned();
         changes.push(TableChange {
-            shape: (*shape).clone(),
+            shape,
             table,
-            add: vec![file],
-            delete: Vec::new(),
+            add: rejected.into_iter().collect(),
+            delete: quarantine.settled,
             end: Vec::new(),
         });
     }
@@ -86,6 +102,8 @@ pub fn finish(
         tables: start.tables,
         unkept,
         turn: start.turn,
+        reconciled: Vec::new(),
+        withdrawn: None,
     })
 }
 

@@ -51,6 +51,11 @@ impl Unkept {
         self.0.push(path);
     }
 
+    /// Takes another guard's files over.
+    pub fn join(&mut self, mut other: Unkept) {
+        self.0.append(&mut other.0);
+    }
+
     /// The commit decides about them from now on.
     pub fn keep(&mut self) {
         self.0.clear();

@@ -9,6 +9,8 @@ mod dataset;
 mod finish;
 mod lanes;
 mod mentions;
+mod settle;
+mod withdraw;
 mod worker;
 
 use std::path::PathBuf;
@@ -16,9 +18,10 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
-use connector::{RawStore, Rejected, RowBatch};
+use connector::{KeyBatch, RawStore, Rejected, RowBatch};
 use domain::Dataset;
 use domain::ports::{DatasetCounts, Notice};
+use domain::sources::ReconciledDataset;
 use tokio::sync::{mpsc, oneshot};
 
 use self::dataset::Provenance;
@@ -29,11 +32,13 @@ use crate::directory::{DataDirectory, sync_folder};
 use crate::error::{LakeError, Result, arrow_doing};
 use crate::kept::{self, PartyTables};
 use crate::parquet_file::{FileWriter, new_name};
-use crate::raw::SyncRawStore;
+use crate::raw::{KeptBatch, SyncRawStore};
 use crate::shape::{PARTIES, PARTY_BRANCHES, PARTY_REFS, Shape};
 use crate::{Lake, shape};
 
 pub use self::mentions::Mention;
+pub use self::settle::Settles;
+pub use crate::catalogue::LedgerUpdate;
 
 /// Row batches that wait for the worker, at most.
 const QUEUE_BATCHES: usize = 4;
@@ -47,6 +52,29 @@ pub struct SyncStart {
     pub source: String,
     /// What rows carry as `_synced_at`.
     pub started_at: DateTime<Utc>,
+}
+
+/// The raw batches of one sync, over all of its commits. Cheap to clone; clones share it.
+#[derive(Debug, Clone)]
+pub struct RawBatches(Arc<SyncRawStore>);
+
+impl RawBatches {
+    /// What connectors keep raw batches with.
+    pub fn store(&self) -> Arc<dyn RawStore> {
+        self.0.clone()
+    }
+}
+
+/// How a sync treats what is there.
+#[derive(Debug, Clone, Default)]
+pub struct SyncOptions {
+    /// The raw batches of the commits before, for a sync of several.
+    pub raw: Option<RawBatches>,
+    /// Number of the snapshot that the first of them made.
+    pub first_commit: Option<i64>,
+    /// Rows whose key is there stay as they are and count as unchanged.
+    pub insert_only: bool,
+    pub settles: Settles,
 }
 
 /// A sync that is taking rows.
@@ -69,12 +97,23 @@ struct Rest {
 impl Lake {
     /// Begins a sync; waits until the one before is over.
     pub async fn begin(&self, start: SyncStart) -> Result<RunningSync> {
+        self.begin_with(start, SyncOptions::default()).await
+    }
+
+    /// As [`Lake::begin`], with options.
+    pub async fn begin_with(&self, start: SyncStart, options: SyncOptions) -> Result<RunningSync> {
         let turn = self.turn.clone().lock_owned().await;
         let parent = self.catalogue.head().await?;
         let tables = self.catalogue.tables(parent).await?;
-        let committed = match tables.get(shape::BATCHES).cloned() {
-            None => Default::default(),
-            Some(table) => blocking("reads raw batches", move || kept::read_batches(&table)).await?,
+        let raw = match (options.raw, tables.get(shape::BATCHES).cloned()) {
+            (Some(raw), _) => raw.0,
+            (None, table) => {
+                let committed = match table {
+                    None => Default::default(),
+                    Some(table) => blocking("reads raw batches", move || kept::read_batches(&table)).await?,
+                };
+                Arc::new(SyncRawStore::new(self.directory.raw(), committed))
+            }
         };
         let (commands, receiver) = mpsc::channel(QUEUE_BATCHES);
         let (send_outcome, outcome) = oneshot::channel();
@@ -88,6 +127,9 @@ impl Lake {
             tables_folder: tables_folder.clone(),
             tables: tables.into_iter().collect(),
             threads: self.threads,
+            insert_only: options.insert_only,
+            settles: options.settles,
+            first_commit: options.first_commit.unwrap_or(parent + 1),
             _directory: self.directory.clone(),
             turn,
         };
@@ -106,7 +148,7 @@ impl Lake {
         Ok(RunningSync {
             commands,
             outcome,
-            raw: Arc::new(SyncRawStore::new(self.directory.raw(), committed)),
+            raw,
             rest: Rest {
                 directory: self.directory.clone(),
                 catalogue: self.catalogue.clone(),
@@ -124,6 +166,11 @@ impl RunningSync {
         self.raw.clone()
     }
 
+    /// The raw batches, to be handed to the sync of the next commit.
+    pub fn raw_batches(&self) -> RawBatches {
+        RawBatches(self.raw.clone())
+    }
+
     /// Takes rows in, in reading order. Waits while the lake is behind. After an error the sync is over.
     pub async fn write(&mut self, batch: RowBatch) -> Result<()> {
         self.command(Command::Rows(batch)).await
@@ -137,6 +184,22 @@ impl RunningSync {
     /// Quarantines a row.
     pub async fn reject(&mut self, rejected: Rejected) -> Result<()> {
         self.command(Command::Rejected(rejected)).await
+    }
+
+    /// All that the source holds was read: every quarantined row of its earlier syncs is settled.
+    pub async fn settle_source(&mut self) -> Result<()> {
+        self.command(Command::SettleSource).await
+    }
+
+    /// Takes keys that the source holds; 16 bytes each are held.
+    pub async fn keys(&mut self, keys: KeyBatch) -> Result<()> {
+        self.command(Command::Keys(keys)).await
+    }
+
+    /// All keys of the dataset have come: rows of this source with other keys leave the table and are listed in
+    /// `_withdrawn`.
+    pub async fn withdraw(&mut self, dataset: Arc<Dataset>) -> Result<()> {
+        self.command(Command::Withdraw(dataset)).await
     }
 
     async fn command(&mut self, command: Command) -> Result<()> {
@@ -162,6 +225,7 @@ impl RunningSync {
             raw: self.raw,
             rest: self.rest,
             parties: None,
+            ledger: None,
         })
     }
 }
@@ -172,9 +236,25 @@ pub struct Prepared {
     raw: Arc<SyncRawStore>,
     rest: Rest,
     parties: Option<PartyTables>,
+    ledger: Option<LedgerUpdate>,
 }
 
 impl Prepared {
+    /// The snapshot that the commit will make.
+    pub fn next_snapshot(&self) -> i64 {
+        self.rest.parent + 1
+    }
+
+    /// What was withdrawn, by dataset.
+    pub fn reconciled(&self) -> &[ReconciledDataset] {
+        &self.finished.reconciled
+    }
+
+    /// Gives the cursors and the record of the sync that become true with this commit.
+    pub fn set_ledger(&mut self, update: LedgerUpdate) {
+        self.ledger = Some(update);
+    }
+
     /// What became of the rows of each dataset, in name order.
     pub fn counts(&self) -> &[DatasetCounts] {
         &self.finished.counts
@@ -202,6 +282,7 @@ impl Prepared {
             raw,
             rest,
             parties,
+            ledger,
         } = self;
         let message = message.to_owned();
         let Rest {
@@ -211,10 +292,11 @@ impl Prepared {
             parent,
             started_at,
         } = rest;
-        let (plan, mut unkept, turn) = blocking("prepares a commit", move || {
+        let kept_raw = raw.clone();
+        let (mut plan, batches, mut unkept, turn) = blocking("prepares a commit", move || {
             plan(
                 finished,
-                &raw,
+                &kept_raw,
                 parties,
                 &tables_folder,
                 parent,
@@ -225,7 +307,9 @@ impl Prepared {
         .await?;
         // Whatever the commit answers, it may have happened: files without one are removed at the next start.
         unkept.keep();
+        plan.ledger = ledger;
         let snapshot = catalogue.commit(&plan).await?;
+        raw.committed(&batches);
         drop((turn, directory));
         Ok(snapshot)
     }
@@ -241,7 +325,12 @@ pub(crate) async fn blocking<T: Send + 'static>(
         .map_err(|_| LakeError::ThreadLost { work })?
 }
 
-type Planned = (CommitPlan, lanes::Unkept, tokio::sync::OwnedMutexGuard<()>);
+type Planned = (
+    CommitPlan,
+    Vec<KeptBatch>,
+    lanes::Unkept,
+    tokio::sync::OwnedMutexGuard<()>,
+);
 
 fn plan(
     finished: Finished,
@@ -261,6 +350,7 @@ fn plan(
         tables,
         mut unkept,
         turn,
+        withdrawn,
         ..
     } = finished;
     let mut beside = Beside {
@@ -277,12 +367,17 @@ fn plan(
             provenance.synced_at,
         )?)?;
     }
-    beside.append(kept::syncs_batch(
-        &counts,
-        &sync_id,
-        &provenance.source,
-        provenance.synced_at,
-    )?)?;
+    if !counts.is_empty() {
+        beside.append(kept::syncs_batch(
+            &counts,
+            &sync_id,
+            &provenance.source,
+            provenance.synced_at,
+        )?)?;
+    }
+    if let Some(rows) = withdrawn {
+        beside.append(rows)?;
+    }
     if let Some(mentions) = mentions {
         beside.replace(kept::mentions_batch(&mentions)?)?;
     }
@@ -308,8 +403,9 @@ fn plan(
         author: provenance.source,
         message,
         tables: changes,
+        ledger: None,
     };
-    Ok((plan, unkept, turn))
+    Ok((plan, batches, unkept, turn))
 }
 
 /// The parties at the tables that `table` finds.

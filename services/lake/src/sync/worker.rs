@@ -1,18 +1,21 @@
 //! The thread that takes a sync's rows in: compares, numbers and hands them to the encoding lanes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BinaryBuilder, Int64Builder, RecordBatch, StringBuilder};
-use connector::{Rejected, RowBatch};
+use connector::{KeyBatch, Rejected, RowBatch};
 use domain::ports::{DatasetCounts, Notice};
+use domain::sources::ReconciledDataset;
 use domain::{Bilingual, Dataset};
 use tokio::sync::{OwnedMutexGuard, mpsc};
 
 use super::dataset::{DatasetSync, Provenance};
 use super::finish::{Finished, finish};
 use super::lanes::Lanes;
+use super::settle::{Settles, settle};
+use super::withdraw::{Withdrawn, withdraw};
 use crate::catalogue::TableInfo;
 use crate::directory::DataDirectory;
 use crate::error::{LakeError, Result, arrow_doing, at};
@@ -30,6 +33,12 @@ pub enum Command {
     /// The dataset was read, though perhaps without a row.
     Seen(Arc<Dataset>),
     Rejected(Rejected),
+    /// All of the source was read.
+    SettleSource,
+    /// Keys that the source holds.
+    Keys(KeyBatch),
+    /// All keys of the dataset have come: what the source no longer holds is withdrawn.
+    Withdraw(Arc<Dataset>),
     Finish,
 }
 
@@ -41,6 +50,10 @@ pub struct Start {
     pub tables_folder: PathBuf,
     pub tables: BTreeMap<String, Arc<TableInfo>>,
     pub threads: usize,
+    pub insert_only: bool,
+    pub settles: Settles,
+    /// Number of the first commit of this sync; quarantined rows from there on are its own.
+    pub first_commit: i64,
     /// Owned as long as the sync writes.
     pub _directory: Arc<DataDirectory>,
     /// One sync at a time; let go when this one is over.
@@ -56,8 +69,14 @@ pub fn run(start: Start, mut commands: mpsc::Receiver<Command>) -> Option<Result
     while let Some(command) = commands.blocking_recv() {
         let outcome = match command {
             Command::Rows(batch) => worker.rows(batch),
-            Command::Seen(dataset) => worker.dataset(&dataset).map(|_| ()),
+            Command::Seen(dataset) => worker.seen(&dataset),
             Command::Rejected(rejected) => worker.reject(&rejected),
+            Command::SettleSource => {
+                worker.start.settles = Settles::Source;
+                Ok(())
+            }
+            Command::Keys(keys) => worker.keys(&keys),
+            Command::Withdraw(dataset) => worker.withdraw(&dataset),
             Command::Finish => return Some(worker.finish()),
         };
         if let Err(error) = outcome {
@@ -73,6 +92,14 @@ struct Worker {
     /// Rejected rows by dataset.
     quarantined: BTreeMap<String, u64>,
     quarantine: Quarantine,
+    /// Datasets that were read but hold no new row: their rows need not be looked at.
+    seen: BTreeSet<String>,
+    /// Raw batches that rows came from.
+    batches: HashSet<Arc<str>>,
+    /// Dataset -> hashes of the keys its source holds.
+    keys: HashMap<String, HashSet<u128>>,
+    withdrawn: Withdrawn,
+    reconciled: Vec<ReconciledDataset>,
     /// Last, so that its turn ends when all is cleared away.
     start: Start,
 }
@@ -84,6 +111,11 @@ impl Worker {
             datasets: BTreeMap::new(),
             quarantined: BTreeMap::new(),
             quarantine: Quarantine::new(),
+            seen: BTreeSet::new(),
+            batches: HashSet::new(),
+            keys: HashMap::new(),
+            withdrawn: Withdrawn::default(),
+            reconciled: Vec::new(),
             start,
         })
     }
@@ -96,6 +128,7 @@ impl Worker {
                 self.start.tables_folder.join(&dataset.name),
                 self.lanes.count(),
                 self.datasets.len(),
+                self.start.insert_only,
             )?;
             self.datasets.insert(dataset.name.clone(), begun);
         }
@@ -108,13 +141,64 @@ impl Worker {
         Ok((state, &mut self.lanes, &self.start.provenance))
     }
 
+    /// A dataset that has a table is only counted as synced; its keys are not read.
+    fn seen(&mut self, dataset: &Arc<Dataset>) -> Result<()> {
+        if self.start.tables.contains_key(&dataset.name) {
+            self.seen.insert(dataset.name.clone());
+            return Ok(());
+        }
+        self.dataset(dataset).map(|_| ())
+    }
+
+    fn note_batch(&mut self, batch: &Arc<str>) {
+        if !self.batches.contains(batch) {
+            self.batches.insert(batch.clone());
+        }
+    }
+
+    fn keys(&mut self, batch: &KeyBatch) -> Result<()> {
+        let columns: Vec<&ArrayRef> = batch.keys.columns().iter().collect();
+        let expected: Vec<_> = batch
+            .dataset
+            .key
+            .iter()
+            .filter_map(|k| batch.dataset.column(k).map(|c| c.ty.arrow()))
+            .collect();
+        let found: Vec<_> = columns.iter().map(|c| c.data_type().clone()).collect();
+        if expected != found {
+            return Err(LakeError::Batch {
+                dataset: batch.dataset.name.clone(),
+                problem: format!("keys came as {found:?}, they are {expected:?}"),
+            });
+        }
+        let hashes = crate::hash::key_hashes(&batch.dataset.name, &columns, batch.keys.num_rows())?;
+        self.keys
+            .entry(batch.dataset.name.clone())
+            .or_default()
+            .extend(hashes);
+        Ok(())
+    }
+
+    fn withdraw(&mut self, dataset: &Arc<Dataset>) -> Result<()> {
+        let keep = self.keys.remove(&dataset.name).unwrap_or_default();
+        let source = self.start.provenance.source.clone();
+        let mut withdrawn = std::mem::take(&mut self.withdrawn);
+        let (state, _, _) = self.dataset(dataset)?;
+        let report = withdraw(state, &source, &keep, &mut withdrawn)?;
+        self.withdrawn = withdrawn;
+        self.reconciled.push(report);
+        Ok(())
+    }
+
     fn rows(&mut self, batch: RowBatch) -> Result<()> {
+        self.note_batch(&batch.batch);
         let dataset = batch.dataset.clone();
         let (state, lanes, provenance) = self.dataset(&dataset)?;
         state.apply(batch, provenance, lanes)
     }
 
     fn reject(&mut self, rejected: &Rejected) -> Result<()> {
+        self.note_batch(&rejected.batch);
         *self.quarantined.entry(rejected.dataset.to_string()).or_default() += 1;
         self.quarantine.add(&self.start, rejected);
         if self.quarantine.rows >= QUARANTINE_ROWS || self.quarantine.bytes >= QUARANTINE_BYTES {
@@ -148,11 +232,20 @@ impl Worker {
 
     fn finish(mut self) -> Result<Finished> {
         self.flush_quarantine()?;
+        // Reconciling compares keys, not rows: it does not make a dataset fresh.
+        let reconciled = |name: &String| self.reconciled.iter().any(|r| r.dataset == *name);
         let mut counts: BTreeMap<String, DatasetCounts> = self
             .datasets
             .iter()
+            .filter(|(name, d)| d.counts.read > 0 || !reconciled(name))
             .map(|(name, d)| (name.clone(), d.counts.clone()))
             .collect();
+        for dataset in &self.seen {
+            counts.entry(dataset.clone()).or_insert_with(|| DatasetCounts {
+                dataset: dataset.clone(),
+                ..Default::default()
+            });
+        }
         for (dataset, &rows) in &self.quarantined {
             let entry = counts.entry(dataset.clone()).or_insert_with(|| DatasetCounts {
                 dataset: dataset.clone(),
@@ -172,16 +265,41 @@ impl Worker {
             lanes,
             datasets,
             quarantine,
+            batches,
+            withdrawn,
+            reconciled,
             ..
         } = self;
-        finish(
+        let mut settled = Vec::new();
+        let mut settle_files = super::lanes::Unkept::default();
+        if let Some(table) = start.tables.get(QUARANTINE) {
+            settled = settle(
+                table,
+                &start.tables_folder.join(QUARANTINE),
+                &start.provenance.source,
+                start.settles,
+                &batches,
+                start.first_commit,
+                &mut settle_files,
+            )?;
+        }
+        let mut finished = finish(
             start,
             lanes,
             datasets.into_values().collect(),
-            quarantine.file.map(|file| (quarantine.shape, file)),
+            super::finish::QuarantineChange {
+                added: quarantine.file.map(|file| (quarantine.shape, file)),
+                settled,
+                files: settle_files,
+            },
             counts.into_values().collect(),
             notices,
-        )
+        )?;
+        finished.reconciled = reconciled;
+        if !withdrawn.is_empty() {
+            finished.withdrawn = Some(withdrawn.take(&finished.sync_id, &finished.provenance)?);
+        }
+        Ok(finished)
     }
 }
 

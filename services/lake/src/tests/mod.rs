@@ -46,6 +46,14 @@ pub(crate) fn rows(dataset: &str, columns: &[(&str, Vec<Option<String>>)], first
     }
 }
 
+/// Quarantined rows of a dataset, or of all.
+fn of(dataset: Option<&str>) -> domain::ports::QuarantineFilter {
+    domain::ports::QuarantineFilter {
+        dataset: dataset.map(str::to_owned),
+        ..Default::default()
+    }
+}
+
 fn products(rows_of: &[(&str, &str)]) -> RowBatch {
     let column = |pick: fn(&(&str, &str)) -> String| rows_of.iter().map(|r| Some(pick(r))).collect();
     rows(
@@ -328,13 +336,13 @@ async fn rejected_rows_are_counted_and_listed_with_their_bytes() {
     assert_eq!(count(prepared.counts(), "products"), (1, 0, 0, 1));
     assert_eq!(count(prepared.counts(), "bids"), (0, 0, 0, 1));
     let snapshot = prepared.commit("x").await.unwrap();
-    let listed = lake.quarantine(Some("bids".into()), 10, snapshot).await.unwrap();
+    let listed = lake.quarantine(of(Some("bids")), 10, snapshot).await.unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!(
         (listed[0].row, listed[0].raw.as_slice()),
         (7, &[0xd2, 0xbb, b','][..])
     );
-    assert_eq!(lake.quarantine(None, 1, snapshot).await.unwrap().len(), 1);
+    assert_eq!(lake.quarantine(of(None), 1, snapshot).await.unwrap().len(), 1);
     assert_eq!(
         query(
             &lake,

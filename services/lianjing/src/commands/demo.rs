@@ -73,7 +73,7 @@ pub async fn demo(args: &DemoArgs, mut global: Global, output: &mut Output) -> C
         output.flush()?;
         step(output, "启动服务", "serving");
         hints(&args.listen, output);
-        listen(wired, args.listen, output).await?;
+        listen(wired, args.listen, None, output).await?;
     }
     connection.close().await;
     shown
@@ -88,7 +88,8 @@ async fn collide(
 ) -> CliResult {
     step(output, "同步", "syncing");
     let wanted = sync::SyncArgs {
-        files: files.to_owned(),
+        configured: None,
+        files: Some(files.to_owned()),
         mapping: None,
         source: Some("demo".into()),
         quarantine_limit: None,

@@ -10,9 +10,11 @@ pub mod push;
 pub mod quarantine;
 pub mod rules;
 pub mod run;
+pub mod schedule;
 pub mod screen;
 pub mod serve;
 pub mod show;
+pub mod source;
 pub mod sql;
 pub mod sync;
 
@@ -34,13 +36,15 @@ pub async fn dispatch(cli: Cli) -> CliResult {
         Command::Serve(args) => return serve::serve(args, global, &output).await,
         Command::Demo(args) => return demo::demo(args, global, &mut output).await,
         Command::Rules(rules::RulesCommand::Lock) => return rules::lock(&global, &mut output),
-        Command::Sync(_) | Command::Push(_) => Opening::Create,
+        Command::Sync(_) | Command::Push(_) | Command::Source(_) | Command::Schedule(_) => Opening::Create,
         Command::Rules(_) => Opening::RulesOnly,
         _ => Opening::Existing,
     };
     let connection = Connection::open(&global, opening).await?;
     let done = match command {
         Command::Sync(args) => sync::sync(&args, &connection, &mut output).await,
+        Command::Source(args) => source::source(&args, &connection, &mut output).await,
+        Command::Schedule(args) => schedule::schedule(&args, &connection, &mut output).await,
         Command::Push(args) => push::push(&args, &connection, &mut output).await,
         Command::Quarantine(args) => quarantine::quarantine(&args, &connection, &mut output).await,
         Command::Run(args) => run::run(&args, global.threads, &connection, &mut output).await,

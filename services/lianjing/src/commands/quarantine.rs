@@ -19,6 +19,12 @@ pub struct ListArgs {
     /// Only this dataset / 数据集
     #[arg(long, value_name = "NAME")]
     pub dataset: Option<String>,
+    /// Only rows of this source / 来源
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+    /// Only rows with this reason, e.g. BAD_DATE / 原因
+    #[arg(long, value_name = "CODE")]
+    pub reason: Option<String>,
     /// Most rows to list / 行数上限
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub limit: usize,
@@ -44,6 +50,8 @@ pub async fn quarantine(
         dataset: args.dataset.clone().unwrap_or_default(),
         page_size: 1_000,
         page_token: String::new(),
+        source: args.source.clone().unwrap_or_default(),
+        reason: args.reason.clone().unwrap_or_default(),
     };
     let mut entries = Vec::new();
     loop {

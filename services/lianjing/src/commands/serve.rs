@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::Global;
 use crate::config::Config;
@@ -20,7 +21,10 @@ pub struct ServeArgs {
     /// Address of this machine to listen on; port 0 takes a free one; by default 127.0.0.1:7070 / 监听地址
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
-    /// Settings (TOML): listen, data, store, rules, threads / 配置文件
+    /// Address for Prometheus to read /metrics from, e.g. 127.0.0.1:9464; by default none / 监控指标地址
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<SocketAddr>,
+    /// Settings (TOML): listen, data, store, rules, threads, sources, metrics / 配置文件
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
@@ -34,15 +38,21 @@ pub async fn serve(args: &ServeArgs, mut global: Global, output: &Output) -> Cli
         None => Config::default(),
     };
     let address = args.listen.or(config.listen.take()).unwrap_or(DEFAULT_LISTEN);
+    let metrics = args.metrics.or(config.metrics.take());
     config.fill(&mut global);
     let wired = wiring::open(&global, Opening::Create).await?;
-    let served = listen(&wired, address, output).await;
+    let served = listen(&wired, address, metrics, output).await;
     wired.close().await;
     served
 }
 
 /// Serves until told to stop.
-pub async fn listen(wired: &Wired, address: SocketAddr, output: &Output) -> CliResult {
+pub async fn listen(
+    wired: &Wired,
+    address: SocketAddr,
+    metrics: Option<SocketAddr>,
+    output: &Output,
+) -> CliResult {
     let gateway = wired.gateway()?;
     if !address.ip().is_loopback() {
         return Err(CliError::usage(chain(&gateway::GatewayError::NotLoopback {
@@ -58,14 +68,27 @@ pub async fn listen(wired: &Wired, address: SocketAddr, output: &Output) -> CliR
         .local_addr()
         .map_err(|e| CliError::failed(format!("cannot listen on {address}: {e}")))?;
     let stopped = stop_signal()?;
+    let stop = CancellationToken::new();
+    let _stop_with_us = stop.clone().drop_guard();
+    if let Some(address) = metrics {
+        let bound = crate::metrics::serve(wired.metrics()?, address, stop.clone()).await?;
+        tell(&format!(
+            "{} http://{bound}/metrics",
+            output.say("监控指标:", "metrics:")
+        ));
+    }
+    let jobs = tokio::spawn(wired.scheduler().run(stop.clone()));
     tell(&format!(
         "{} http://{bound}",
         output.say("服务已启动（Ctrl-C 停止）:", "serving (Ctrl-C stops):")
     ));
-    gateway
-        .run(listener, stopped)
-        .await
-        .map_err(|e| CliError::failed(chain(&e)))?;
+    let served = gateway.run(listener, stopped).await;
+    stop.cancel();
+    // What was running is dropped; another server, or this one when it is back, takes it up.
+    if let Err(error) = jobs.await {
+        tracing::error!(error = %error, "the scheduler did not end well");
+    }
+    served.map_err(|e| CliError::failed(chain(&e)))?;
     Ok(Done::Fully)
 }
 

@@ -15,17 +15,24 @@ use crate::output::{Output, tell};
 
 #[derive(Debug, Clone, Args)]
 pub struct SyncArgs {
+    /// A configured source; `source list` shows them / 来源名称
+    #[arg(
+        value_name = "SOURCE",
+        required_unless_present = "files",
+        conflicts_with = "files"
+    )]
+    pub configured: Option<String>,
     /// Directory with files named after datasets, or named in the mapping / 数据文件目录
     #[arg(long, value_name = "DIR")]
-    pub files: PathBuf,
+    pub files: Option<PathBuf>,
     /// Says what files and columns mean whose names do not / 映射文件
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "files")]
     pub mapping: Option<PathBuf>,
     /// Name the rows carry as their source; by default the mapping's, else "files" / 来源名称
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "files")]
     pub source: Option<String>,
     /// Fail, and change nothing, above this share of unreadable rows, in percent; by default the mapping's, else 1 / 隔离上限
-    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, requires = "files")]
     pub quarantine_limit: Option<u32>,
 }
 
@@ -47,7 +54,12 @@ fn percent(text: &str) -> Result<u32, String> {
 }
 
 pub async fn sync(args: &SyncArgs, connection: &Connection, output: &mut Output) -> CliResult {
-    let directory = path_text(&server_path(&args.files, connection)?)?;
+    let files = match (&args.configured, &args.files) {
+        (Some(name), _) => return super::source::sync(name, connection, output).await,
+        (None, Some(files)) => files,
+        (None, None) => return Err(CliError::usage("name a source, or a directory with --files")),
+    };
+    let directory = path_text(&server_path(files, connection)?)?;
     let mapping = match &args.mapping {
         Some(path) => path_text(&server_path(path, connection)?)?,
         None => String::new(),

@@ -1,0 +1,439 @@
+//! Configured sources through the real binary: a vendor's connector over gRPC, in this process and in Python; kill -9
+//! while it is read; deletions that become WITHDRAWN evidence; the acceptance suite; jobs and metrics of a server.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc as wait;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use integration_tests::{Office, python, root, text};
+use proto::v1::connector_port_server::{ConnectorPort, ConnectorPortServer};
+use proto::v1::{self as pb, read_response::Message};
+use rand::{Rng, SeedableRng};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tonic::{Request, Response, Status};
+
+/// Rows of the vendor's source, and of one page.
+const ROWS: u64 = 4_000;
+const PAGE: u64 = 200;
+/// Kills that must have hit a running sync.
+const KILLS: u32 = 50;
+
+/// Orders 1..=rows but for the deleted ones; the version of order n is n / 3, so that rows share cursor values.
+#[derive(Default)]
+struct Vendor {
+    rows: u64,
+    deleted: Vec<u64>,
+    sent: u64,
+}
+
+#[derive(Clone)]
+struct Port(Arc<Mutex<Vendor>>);
+
+impl Port {
+    fn numbers(&self, since: u64) -> Vec<u64> {
+        let vendor = self.0.lock().unwrap();
+        (1..=vendor.rows)
+            .filter(|n| n / 3 >= since && !vendor.deleted.contains(n))
+            .collect()
+    }
+}
+
+fn response<T>(message: Message) -> Result<pb::ReadResponse, T> {
+    Ok(pb::ReadResponse {
+        message: Some(message),
+    })
+}
+
+#[tonic::async_trait]
+impl ConnectorPort for Port {
+    type ReadStream = ReceiverStream<Result<pb::ReadResponse, Status>>;
+    type KeysStream = ReceiverStream<Result<pb::KeysResponse, Status>>;
+
+    async fn spec(&self, _: Request<pb::SpecRequest>) -> Result<Response<pb::SpecResponse>, Status> {
+        Ok(Response::new(pb::SpecResponse {
+            kind: "test".into(),
+            title_zh: "测试".into(),
+            title_en: "Test".into(),
+            config_schema_json: String::new(),
+            incremental: true,
+            lists_keys: true,
+        }))
+    }
+
+    async fn check(&self, _: Request<pb::CheckRequest>) -> Result<Response<pb::CheckResponse>, Status> {
+        Ok(Response::new(pb::CheckResponse {}))
+    }
+
+    async fn discover(
+        &self,
+        _: Request<pb::DiscoverRequest>,
+    ) -> Result<Response<pb::DiscoverResponse>, Status> {
+        Ok(Response::new(pb::DiscoverResponse {
+            streams: vec![pb::Stream {
+                name: "orders".into(),
+                dataset: "purchase_orders".into(),
+                cursor_column: "version".into(),
+            }],
+        }))
+    }
+
+    async fn read(&self, request: Request<pb::ReadRequest>) -> Result<Response<Self::ReadStream>, Status> {
+        let since = request
+            .into_inner()
+            .cursors
+            .get("orders")
+            .map_or(0, |c| c.parse().unwrap());
+        let (sender, stream) = mpsc::channel(1);
+        let port = self.clone();
+        tokio::spawn(async move {
+            for page in port.numbers(since).chunks(PAGE as usize) {
+                port.0.lock().unwrap().sent += page.len() as u64;
+                let rows = page
+                    .iter()
+                    .map(|n| format!("{{\"order_id\": \"PO{n}\", \"line_no\": 1, \"amount\": \"{n}.00\"}}"));
+                let rows = Message::Rows(pb::Rows {
+                    dataset: "purchase_orders".into(),
+                    json_rows: rows.collect(),
+                    ..pb::Rows::default()
+                });
+                let checkpoint = Message::Checkpoint(pb::Checkpoint {
+                    stream: "orders".into(),
+                    cursor: (page[page.len() - 1] / 3).to_string(),
+                });
+                for message in [rows, checkpoint] {
+                    if sender.send(response(message)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn keys(&self, _: Request<pb::KeysRequest>) -> Result<Response<Self::KeysStream>, Status> {
+        let (sender, stream) = mpsc::channel(1);
+        let keys = self.numbers(0).into_iter();
+        let keys = pb::KeysResponse {
+            dataset: "purchase_orders".into(),
+            json_keys: keys
+                .map(|n| format!("{{\"order_id\": \"PO{n}\", \"line_no\": 1}}"))
+                .collect(),
+        };
+        tokio::spawn(async move { sender.send(Ok(keys)).await });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}
+
+/// Serves the vendor on a free port, as long as the runtime lives.
+fn serve(vendor: &Arc<Mutex<Vendor>>) -> (tokio::runtime::Runtime, SocketAddr) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+        .expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let service = ConnectorPortServer::new(Port(vendor.clone()));
+    runtime.spawn(
+        tonic::transport::Server::builder()
+            .add_service(service)
+            .serve_with_incoming(TcpListenerStream::new(listener)),
+    );
+    (runtime, address)
+}
+
+/// An office whose source `acme` is the vendor at that address.
+fn office(address: SocketAddr) -> Office {
+    let office = Office::new();
+    std::fs::create_dir_all(office.data()).expect("a data directory");
+    let toml = format!(
+        "[sources.acme]\nkind = \"remote\"\ncommit_rows = 300\n[sources.acme.config]\nurl = \"http://{address}\"\nlists_keys = true\n"
+    );
+    std::fs::write(office.data().join("sources.toml"), toml).expect("sources.toml");
+    office
+}
+
+fn totals(office: &Office) -> (String, String, String) {
+    let row = office
+        .sql("select count(*) as n, count(distinct order_id) as d, sum(amount) as s from purchase_orders")
+        .remove(0);
+    (text(&row["n"]), text(&row["d"]), text(&row["s"]))
+}
+
+#[test]
+fn kill_9_while_a_source_is_read_loses_and_doubles_nothing_and_it_goes_on_where_it_was() {
+    let vendor = Arc::new(Mutex::new(Vendor {
+        rows: ROWS,
+        ..Vendor::default()
+    }));
+    let (_runtime, address) = serve(&vendor);
+    let calm = office(address);
+    let started = Instant::now();
+    calm.run(&["sync", "acme"]).expect(&[0]);
+    let mut takes = started.elapsed();
+    let undisturbed = totals(&calm);
+    assert_eq!(undisturbed.0, ROWS.to_string());
+
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(7);
+    let (mut killed, mut resumed, mut rounds) = (0, 0, 0);
+    while killed < KILLS {
+        rounds += 1;
+        assert!(
+            rounds <= 4 * KILLS,
+            "only {killed} of {rounds} syncs were killed in time"
+        );
+        let office = office(address);
+        let mut done = false;
+        // Killed again and again until it ends by itself: what was committed must never be lost on the way.
+        for attempt in 0.. {
+            let after = takes.mul_f64(rng.random_range(0.2..1.0));
+            let mut child = office
+                .command(&["sync", "acme"])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("the binary starts");
+            let (_open, until) = wait::channel::<()>();
+            // Nothing is ever sent: this is a wait of `after` that needs no polling.
+            let _ = until.recv_timeout(after);
+            match child.try_wait().expect("the process can be asked") {
+                None => killed += 1,
+                Some(_) => {
+                    takes = after.max(Duration::from_millis(50));
+                    done = true;
+                }
+            }
+            let _ = child.kill();
+            child.wait().expect("the process ends");
+            if done || attempt == 3 {
+                break;
+            }
+        }
+        let runs = office
+            .run(&["source", "runs", "acme", "--format", "json"])
+            .expect(&[0])
+            .json_lines();
+        let committed: u64 = runs
+            .iter()
+            .flat_map(|r| r["datasets"].as_array().into_iter().flatten())
+            .map(|d| d["inserted"].as_u64().unwrap_or(0))
+            .sum();
+        let sent = vendor.lock().unwrap().sent;
+        office.run(&["sync", "acme"]).expect(&[0]);
+        let sent = vendor.lock().unwrap().sent - sent;
+        assert_eq!(totals(&office), undisturbed, "round {rounds}");
+        // A page and the rows that share its last cursor may come again, no more.
+        assert!(
+            sent <= ROWS - committed + PAGE,
+            "round {rounds}: {committed} rows were committed, and {sent} were sent again"
+        );
+        resumed += u32::from(committed > 0 && committed < ROWS);
+        let status = office
+            .run(&["source", "status", "acme", "--format", "json"])
+            .expect(&[0, 3]);
+        assert_eq!(status.json_lines()[0]["conserved"], true);
+    }
+    assert!(resumed > 0, "no kill of {killed} fell between two commits");
+}
+
+#[test]
+fn what_is_deleted_at_the_source_becomes_withdrawn_evidence() {
+    let vendor = Arc::new(Mutex::new(Vendor {
+        rows: 60,
+        ..Vendor::default()
+    }));
+    let (_runtime, address) = serve(&vendor);
+    let office = office(address);
+    office.run(&["source", "sync", "acme"]).expect(&[0]);
+    vendor.lock().unwrap().deleted = vec![7];
+    let report = office
+        .run(&["source", "reconcile", "acme", "--format", "json"])
+        .expect(&[0])
+        .json_lines()
+        .remove(0);
+    assert_eq!(
+        (report["at_source"].as_u64(), report["withdrawn"].as_u64()),
+        (Some(59), Some(1))
+    );
+    assert_eq!(totals(&office).0, "59");
+    let gone = office.sql("select key, source from _withdrawn").remove(0);
+    assert!(text(&gone["key"]).contains("PO7"), "{gone}");
+    // A listing that lost most of its rows is not believed.
+    vendor.lock().unwrap().deleted = (1..=50).collect();
+    let refused = office.run(&["source", "reconcile", "acme"]).expect(&[1]);
+    assert!(refused.stderr.contains("WITHDRAWAL_LIMIT"), "{}", refused.stderr);
+    assert_eq!(totals(&office).0, "59");
+}
+
+#[test]
+fn a_python_connector_is_accepted_and_synced() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let database = dir.path().join("orders.db");
+    let python = python();
+    let script = "import sqlite3, sys\n\
+        db = sqlite3.connect(sys.argv[1])\n\
+        db.execute('create table orders(id text primary key, supplier text, amount text, ordered_on text, version integer)')\n\
+        db.executemany('insert into orders values (?, ?, ?, ?, ?)', [(f'PO{n}', '康达医药有限公司', f'{n}.50', '2025-01-02', n // 4) for n in range(1, 2501)])\n\
+        db.commit()";
+    let made = Command::new(&python).args(["-c", script]).arg(&database).status();
+    assert!(made.expect("python starts").success());
+    let stubs = Command::new(&python)
+        .args(["-m", "grpc_tools.protoc", "-I", "proto"])
+        .arg(format!("--python_out={}", dir.path().display()))
+        .arg(format!("--grpc_python_out={}", dir.path().display()))
+        .arg("proto/lianjing/v1/connector_port.proto")
+        .current_dir(root())
+        .status();
+    assert!(stubs.expect("protoc starts").success());
+    let mut vendor = Command::new(&python)
+        .arg(root().join("docs/connectors/vendor/connector.py"))
+        .args(["--listen", "127.0.0.1:0"])
+        .env("PYTHONPATH", dir.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python starts");
+    let mut said = String::new();
+    BufReader::new(vendor.stdout.take().expect("a pipe"))
+        .read_line(&mut said)
+        .expect("a line");
+    let address = said
+        .trim()
+        .strip_prefix("listening on ")
+        .expect("an address")
+        .to_owned();
+
+    let office = Office::new();
+    let url = format!("url=http://{address}");
+    let settings = format!("settings={{ database = \"{}\" }}", database.display());
+    office
+        .run(&[
+            "source",
+            "add",
+            "acme",
+            "--kind",
+            "remote",
+            "--set",
+            &url,
+            "--set",
+            "lists_keys=true",
+            "--set",
+            &settings,
+            "--schedule",
+            "0 2 * * *",
+        ])
+        .expect(&[0]);
+    let accepted = office.run(&["source", "accept", "acme", "--format", "json"]);
+    let checks = accepted.expect(&[0]).json_lines();
+    assert!(checks.iter().all(|c| c["outcome"] == "PASSED"), "{checks:?}");
+    let report = office
+        .run(&["sync", "acme", "--format", "json"])
+        .expect(&[0])
+        .json_lines()
+        .remove(0);
+    assert_eq!(report["datasets"][0]["inserted"], 2_500);
+    let jobs = office
+        .run(&["schedule", "list", "--format", "json"])
+        .expect(&[0])
+        .json_lines();
+    assert_eq!(jobs[0]["job_id"], "sync-acme");
+    vendor.kill().expect("it runs");
+    vendor.wait().expect("it ends");
+    // A source that is down is transient; one that is wrong is not.
+    let down = office.run(&["source", "sync", "acme"]).expect(&[1]);
+    assert!(down.stderr.contains("REMOTE_UNREACHABLE"), "{}", down.stderr);
+    let status = office
+        .run(&["source", "status", "--format", "json"])
+        .expect(&[3])
+        .json_lines();
+    assert_eq!(status[0]["last_run"]["failure"]["class"], "TRANSIENT");
+}
+
+/// The body of `GET /metrics`.
+fn scrape(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    write!(
+        stream,
+        "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    )
+    .expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    answer
+}
+
+#[test]
+fn a_server_runs_jobs_and_tells_prometheus() {
+    let office = Office::new();
+    let files = office.dir.path().join("drop");
+    std::fs::create_dir(&files).expect("a folder");
+    std::fs::write(files.join("products.csv"), "product_id,name\np1,x\np2,y\n").expect("a file");
+    std::fs::create_dir_all(office.data()).expect("a data directory");
+    let toml = format!(
+        "[sources.his]\nkind = \"files\"\nschedule = \"0 2 * * *\"\n[sources.his.config]\ndir = \"{}\"\n",
+        files.display()
+    );
+    std::fs::write(office.data().join("sources.toml"), toml).expect("sources.toml");
+    let mut server = office
+        .command(&[
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--metrics",
+            "127.0.0.1:0",
+            "--lang",
+            "en",
+        ])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut lines = BufReader::new(server.stderr.take().expect("a pipe")).lines();
+    let (mut url, mut metrics) = (None, None);
+    while url.is_none() || metrics.is_none() {
+        let line = lines.next().expect("it says where it listens").expect("text");
+        let address = line.split("http://").nth(1).unwrap_or_default();
+        match line.contains("/metrics") {
+            true => metrics = Some(address.trim_end_matches("/metrics").to_owned()),
+            false if !address.is_empty() => url = Some(format!("http://{address}")),
+            false => {}
+        }
+    }
+    let (url, metrics) = (url.expect("a URL"), metrics.expect("an address"));
+    let client = |args: &[&str]| {
+        let mut all = vec!["--server", url.as_str()];
+        all.extend(args);
+        office.run(&all)
+    };
+    let jobs = client(&["schedule", "list", "--format", "json"])
+        .expect(&[0])
+        .json_lines();
+    assert_eq!(jobs[0]["job_id"], "sync-his");
+    let run = client(&["schedule", "run-now", "sync-his", "--format", "json"])
+        .expect(&[0])
+        .json_lines();
+    assert_eq!(run[0]["state"], "SUCCEEDED", "{run:?}");
+    client(&["schedule", "add", "0 3 * * *", "--run-rules", "--only-changed"]).expect(&[0]);
+    client(&["schedule", "pause", "run-rules"]).expect(&[0]);
+    client(&["schedule", "remove", "run-rules"]).expect(&[0]);
+    let told = scrape(&metrics);
+    for line in [
+        "lianjing_sync_rows_total{dataset=\"products\",outcome=\"inserted\",source=\"his\"} 2",
+        "lianjing_sync_runs_total{source=\"his\",state=\"SUCCEEDED\"} 1",
+        "lianjing_sync_unconserved_total{source=\"his\"} 0",
+        "lianjing_job_runs{job=\"sync-his\",state=\"SUCCEEDED\"} 1",
+    ] {
+        assert!(told.contains(line), "{line} is not in\n{told}");
+    }
+    assert!(
+        told.contains("lianjing_source_last_success_timestamp_seconds{source=\"his\"}"),
+        "{told}"
+    );
+    let runs = client(&["runs", "--format", "json"]).expect(&[0]).json_lines();
+    assert_eq!(runs.len(), 1, "the sync's rules ran once");
+    server.kill().expect("it runs");
+    server.wait().expect("it ends");
+    assert!(Path::new(&office.data()).join("state.sqlite").exists());
+}

@@ -1,0 +1,130 @@
+//! What every kind of ingestion shares: the lake, the clock, who is who, and which syncs run in this process.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::Failure;
+use domain::clock::Clock;
+use domain::ports::Progress;
+use domain::sources::{FailureClass, SyncFailure, SyncRun, SyncState};
+use lake::{Lake, Prepared};
+use matching::Resolver;
+
+use crate::error::{IngestError, Result};
+use crate::parties;
+use crate::pull::stage;
+use crate::tally::Tally;
+
+/// Shared by [`Ingest`](crate::Ingest) and [`Sources`](crate::Sources).
+pub(crate) struct Host {
+    pub lake: Arc<Lake>,
+    pub clock: Arc<dyn Clock>,
+    pub resolver: Arc<dyn Resolver>,
+    /// Run ids of syncs that run here.
+    pub active: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// Takes the run out of the running ones when it ends, however it ends.
+pub(crate) struct Active {
+    run_id: String,
+    active: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.active
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.run_id);
+    }
+}
+
+/// What a failure is called in a sync's record.
+pub(crate) fn failure_of(failure: &Failure) -> SyncFailure {
+    SyncFailure {
+        class: FailureClass::of(failure.kind),
+        reason: failure.reason.to_owned(),
+        message: failure.message.clone(),
+    }
+}
+
+impl Host {
+    pub fn in_lake(source: &str) -> impl Fn(lake::LakeError) -> IngestError + use<> {
+        let source_name = source.to_owned();
+        move |source| IngestError::Lake {
+            source_name: source_name.clone(),
+            source,
+        }
+    }
+
+    pub fn in_source(source: &str) -> impl Fn(Failure) -> IngestError + use<> {
+        let source_name = source.to_owned();
+        move |source| IngestError::Source {
+            source_name: source_name.clone(),
+            source,
+        }
+    }
+
+    /// Records that a sync begins.
+    pub async fn begin_run(&self, run: &SyncRun) -> Result<Active> {
+        let active = Active {
+            run_id: run.run_id.clone(),
+            active: self.active.clone(),
+        };
+        self.active
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(run.run_id.clone());
+        self.lake
+            .begin_run(run)
+            .await
+            .map_err(Self::in_lake(&run.source))?;
+        Ok(active)
+    }
+
+    /// Records how it ended. That the record cannot be written does not change how it ended.
+    pub async fn end_run(&self, run_id: &str, failure: Option<&Failure>) {
+        let state = match failure {
+            None => SyncState::Succeeded,
+            Some(_) => SyncState::Failed,
+        };
+        let told = failure.map(failure_of);
+        let at = self.clock.now().timestamp_micros();
+        if let Err(error) = self.lake.end_run(run_id, state, at, told.as_ref()).await {
+            tracing::error!(error = %error, sync.run_id = run_id, "the end of a sync was not recorded");
+        }
+    }
+
+    /// Syncs on record, newest first. One that nobody runs any more was interrupted.
+    pub async fn runs(&self, source: Option<&str>, limit: usize) -> lake::Result<Vec<SyncRun>> {
+        let mut runs = self.lake.runs(source, limit).await?;
+        let active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        for run in &mut runs {
+            if run.state == SyncState::Running && !active.contains(&run.run_id) {
+                run.state = SyncState::Interrupted;
+            }
+        }
+        Ok(runs)
+    }
+
+    /// Resolves parties anew when mentions changed.
+    pub async fn resolve(
+        &self,
+        prepared: &mut Prepared,
+        tally: &mut Tally,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let Some(mentions) = prepared.mentions() else {
+            return Ok(());
+        };
+        progress.report(stage("识别主体", "resolving parties"));
+        let (mentions, resolver) = (mentions.to_vec(), self.resolver.clone());
+        let work = move || parties::resolve(resolver.as_ref(), &mentions);
+        let (tables, notices) = tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| IngestError::Resolution)?;
+        notices.into_iter().for_each(|n| tally.notice(n));
+        prepared.set_parties(tables);
+        Ok(())
+    }
+}
