@@ -382,20 +382,99 @@ pub struct PartyInfo {
 }
 
 /// A path between two parties, hop by hop.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PartyPath {
     pub hops: Vec<Value>,
     /// Product of shares along the path, decimal text, when every hop has one.
     pub share: Option<String>,
+    /// How likely it is that every hop is a true tie, over 0 to 1.
+    pub probability: f64,
+    /// What paths are ranked by, over 0 to 1.
+    pub score: f64,
     pub valid_from: Option<NaiveDate>,
     pub valid_to: Option<NaiveDate>,
 }
 
+/// A party by its names alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartyName {
+    pub party_id: String,
+    /// company, person or hospital.
+    pub kind: String,
+    pub name: String,
+}
+
+/// What one owner has of a company.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CompanyOwner {
+    pub owner: PartyName,
+    /// Fraction, 0 to 1, through all chains and circles.
+    pub integrated_share: f64,
+    pub controls: bool,
+    /// Nobody is known to hold the owner.
+    pub ultimate: bool,
+}
+
+/// Who owns a company on a day.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CompanyOwnership {
+    pub company: PartyName,
+    /// The largest share first.
+    pub owners: Vec<CompanyOwner>,
+    /// Companies above whose stated shares sum to over 100 %, with the sum in percent as decimal text.
+    pub over_whole: Vec<(PartyName, String)>,
+    /// Circles above that have no integrated shares; `true` where the members hold one another whole.
+    pub unowned: Vec<(Vec<PartyName>, bool)>,
+    /// A limit cut the answer.
+    pub truncated: bool,
+}
+
+/// What stands around a party.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartyNeighbourhood {
+    /// With the distance in hops; nearest first.
+    pub parties: Vec<(PartyName, usize)>,
+    /// Each a map as the hops of a path are.
+    pub edges: Vec<Value>,
+    pub truncated: bool,
+}
+
+/// Parties that hang together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartyComponent {
+    /// The least party id.
+    pub component_id: String,
+    pub size: usize,
+    /// A few of its parties, by id.
+    pub parties: Vec<PartyName>,
+}
+
+/// A file format for the graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GraphFormat {
+    GraphMl,
+    FollowTheMoney,
+}
+
+/// How far around a party one looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Around {
+    pub max_hops: usize,
+    /// Only relations in force on this day.
+    pub as_of: Option<NaiveDate>,
+    pub parties_max: usize,
+    pub edges_max: usize,
+}
+
+/// Every question is answered from one version of the graph, that of the newest snapshot. A party is given as
+/// [`GraphPort::find_party`] takes it.
 #[async_trait]
 pub trait GraphPort: Send + Sync {
     /// By party id, USCC, ID number, staff id, supplier id or name; every match.
     async fn find_party(&self, text: &str) -> Result<Vec<PartyInfo>>;
-    /// Shortest first; at most `limit`.
+    /// By party id alone.
+    async fn party(&self, party_id: &str) -> Result<PartyInfo>;
+    /// Best first; at most `limit`.
     async fn paths(
         &self,
         from: &str,
@@ -404,6 +483,23 @@ pub trait GraphPort: Send + Sync {
         as_of: Option<NaiveDate>,
         limit: usize,
     ) -> Result<Vec<PartyPath>>;
+    /// Of each company that the text finds. `min_share` is a fraction.
+    async fn ownership(
+        &self,
+        company: &str,
+        as_of: NaiveDate,
+        min_share: f64,
+    ) -> Result<Vec<CompanyOwnership>>;
+    async fn neighbourhood(&self, party: &str, around: Around) -> Result<PartyNeighbourhood>;
+    /// The largest first, of at least `size_min` parties; at most `limit`, each with at most `parties_max` parties.
+    async fn components(
+        &self,
+        size_min: usize,
+        limit: usize,
+        parties_max: usize,
+    ) -> Result<Vec<PartyComponent>>;
+    /// A neighbourhood, or all, as text of that format.
+    async fn export(&self, format: GraphFormat, party: Option<(&str, Around)>) -> Result<String>;
 }
 
 // === Screening ===

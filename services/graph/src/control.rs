@@ -4,11 +4,12 @@ use std::ops::ControlFlow;
 
 use hashbrown::HashMap;
 
+use crate::adjacency::Link;
 use crate::input::Relation;
 use crate::interval::Interval;
 use crate::paths::{Answer, Hop};
 use crate::search::Search;
-use crate::snapshot::{Graph, Link};
+use crate::snapshot::Graph;
 
 /// Why two suppliers are related.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,7 +81,8 @@ impl Graph {
     /// two sources may tell of one holding. Ordered by the two parties, kind, length and interval; of two
     /// chains the shorter is kept where its interval holds the longer's.
     pub fn related_suppliers(&self) -> Answer<RelatedSuppliers<'_>> {
-        let suppliers: Vec<u32> = (0..self.parties.len() as u32)
+        let suppliers: Vec<u32> = self
+            .by_id()
             .filter(|p| self.parties[*p as usize].is_supplier)
             .collect();
         let (mut chains, mut truncated) = self.chains(&suppliers);
@@ -94,9 +96,15 @@ impl Graph {
             .enumerate()
             .filter(|(_, c)| self.parties[c.top as usize].is_supplier)
         {
+            let supplier_first = self.rank(chain.supplier) < self.rank(chain.top);
+            let (a, b) = if supplier_first {
+                (chain.supplier, chain.top)
+            } else {
+                (chain.top, chain.supplier)
+            };
             pairs.push(Pair {
-                a: chain.top.min(chain.supplier),
-                b: chain.top.max(chain.supplier),
+                a,
+                b,
                 kind: RelationKind::Control,
                 interval: chain.interval,
                 chains: (at, None),
@@ -112,7 +120,16 @@ impl Graph {
             truncated |= self.pair_up(chains, kind, offset, most, &mut pairs).is_break();
         }
 
-        pairs.sort_unstable_by_key(|p| (p.a, p.b, p.kind, p.length, p.interval, p.chains));
+        pairs.sort_unstable_by_key(|p| {
+            (
+                self.rank(p.a),
+                self.rank(p.b),
+                p.kind,
+                p.length,
+                p.interval,
+                p.chains,
+            )
+        });
         let mut kept: Vec<Pair> = Vec::new();
         let mut first = 0;
         for pair in pairs {
@@ -146,7 +163,6 @@ impl Graph {
             window: Interval::ALWAYS,
             remaining: |_| Some(0),
             visits_max: CONTROL_VISITS_MAX,
-            enough: usize::MAX,
         };
         let mut chains = Vec::new();
         let mut truncated = false;
@@ -164,9 +180,7 @@ impl Graph {
             });
             truncated |= cut || !whole;
         }
-        chains.sort_unstable_by(|a, b| {
-            (a.top, a.supplier, a.links.len(), &a.links).cmp(&(b.top, b.supplier, b.links.len(), &b.links))
-        });
+        self.sort_chains(&mut chains);
         (chains, truncated)
     }
 
@@ -191,8 +205,18 @@ impl Graph {
                     })
             })
             .collect();
-        chains.sort_unstable_by(|a, b| (a.top, a.supplier, &a.links).cmp(&(b.top, b.supplier, &b.links)));
+        self.sort_chains(&mut chains);
         chains
+    }
+
+    /// By top, supplier, length and edges.
+    fn sort_chains(&self, chains: &mut [Chain]) {
+        let key = |c: &Chain| (self.rank(c.top), self.rank(c.supplier), c.links.len());
+        chains.sort_unstable_by(|a, b| {
+            key(a)
+                .cmp(&key(b))
+                .then_with(|| self.compare_links(&a.links, &b.links))
+        });
     }
 
     /// Adds each pair of suppliers under one top at one time. Breaks when there are `most` pairs.

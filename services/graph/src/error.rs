@@ -13,6 +13,8 @@ pub enum GraphError {
     UnknownParty(String),
     #[error("a path may have 1 to {max} hops, not {0}", max = crate::search::HOPS_MAX)]
     HopLimit(usize),
+    #[error("the least share is {0}; it is a fraction from 0 to 1: 0.25 for 25 %")]
+    MinShare(String),
 }
 
 impl From<GraphError> for Failure {
@@ -26,6 +28,7 @@ impl From<GraphError> for Failure {
             GraphError::DuplicateParty(_) => Failure::internal(&error),
             GraphError::UnknownParty(_) => Failure::not_found("PARTY_NOT_FOUND", error.to_string()),
             GraphError::HopLimit(_) => Failure::invalid("HOP_LIMIT", error.to_string()),
+            GraphError::MinShare(_) => Failure::invalid("MIN_SHARE", error.to_string()),
         }
     }
 }

@@ -132,7 +132,34 @@ pub struct EdgeInput {
     /// Days since 1970-01-01, half open: it holds on `d` when `valid_from <= d < valid_to`.
     pub valid_from: Option<i32>,
     pub valid_to: Option<i32>,
+    pub certainty: Certainty,
     pub source: SourceRow,
+}
+
+/// How likely it is that the records merged into the two parties of an edge speak of the same two, in
+/// millionths: 1 for an edge between parties told apart by checked codes, less where a name decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Certainty(u32);
+
+impl Certainty {
+    pub const SURE: Self = Self(1_000_000);
+
+    /// The nearest millionth; below one millionth or not a number it is one millionth, above 1 it is 1.
+    pub fn from_probability(probability: f64) -> Self {
+        // A cast of a float saturates, and makes 0 of what is no number.
+        Self(((probability * 1e6).round() as u32).clamp(1, 1_000_000))
+    }
+
+    /// From 0.000001 to 1.
+    pub fn probability(self) -> f64 {
+        f64::from(self.0) / 1e6
+    }
+}
+
+impl Default for Certainty {
+    fn default() -> Self {
+        Self::SURE
+    }
 }
 
 /// What parties may share without an edge between them.
@@ -157,7 +184,7 @@ impl AttributeKind {
 }
 
 /// A value that a row states of a party, in the form it is compared in (`matching::identifier::norm_*`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AttributeInput {
     /// Party id.
     pub party: String,
@@ -183,8 +210,16 @@ pub struct GraphOptions {
     pub paths_per_pair_max: usize,
     /// Edges looked at from one starting point before its search is cut.
     pub visits_max: u64,
+    /// Edges looked at for one question of best paths before its search is cut.
+    pub route_visits_max: u64,
     /// Rows of `related_suppliers` before it is cut.
     pub related_suppliers_max: usize,
+    /// Shares (of an owner in a company) that are kept when the ownership of everything is asked.
+    pub ownership_entries_max: usize,
+    /// Holdings looked at to tell who controls whom.
+    pub control_visits_max: u64,
+    /// Changes, in percent of all edges, that are laid over a graph before it is built anew.
+    pub overlay_percent_max: usize,
     /// Parts of names of bodies that hold for the state. Being under one of them relates no companies
     /// (公司法 265).
     pub state_names: Vec<String>,
@@ -196,7 +231,11 @@ impl Default for GraphOptions {
             attribute_degree_max: 20,
             paths_per_pair_max: 16,
             visits_max: 1_000_000,
+            route_visits_max: 400_000,
             related_suppliers_max: 200_000,
+            ownership_entries_max: 20_000_000,
+            control_visits_max: 50_000_000,
+            overlay_percent_max: 10,
             state_names: [
                 "国资委",
                 "国有资产监督管理",
@@ -210,5 +249,11 @@ impl Default for GraphOptions {
             .map(str::to_owned)
             .to_vec(),
         }
+    }
+}
+
+impl GraphOptions {
+    pub(crate) fn is_state(&self, party: &PartyNode) -> bool {
+        self.state_names.iter().any(|word| party.name.contains(word))
     }
 }

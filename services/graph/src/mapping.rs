@@ -12,7 +12,7 @@
 //!
 //! The engine resolves the mention slots to party ids first; a row whose party is unknown makes no edge.
 
-use crate::input::{EdgeInput, Relation, SourceRow};
+use crate::input::{Certainty, EdgeInput, Relation, SourceRow};
 
 /// A row of `relations` with its slots `from` and `to` resolved.
 #[derive(Debug, Clone)]
@@ -50,6 +50,7 @@ pub fn relation_edge(row: RelationRow<'_>) -> Option<EdgeInput> {
         share: row.share,
         valid_from: row.valid_from,
         valid_to: row.valid_to,
+        certainty: Certainty::SURE,
         source: row.source,
     })
 }
@@ -194,6 +195,7 @@ fn undated(from: &str, to: &str, relation: Relation, share: Option<i64>, source:
         share,
         valid_from: None,
         valid_to: None,
+        certainty: Certainty::SURE,
         source,
     }
 }

@@ -1,14 +1,16 @@
-//! Paths of interest: from staff to suppliers, and between any two parties.
+//! Paths of interest: from staff to suppliers, in the direction of who holds, leads or serves whom.
 
 use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 
+use std::cmp::Ordering;
+
+use crate::adjacency::Link;
 use crate::error::GraphError;
 use crate::input::{Relation, SourceRow};
 use crate::interval::Interval;
 use crate::search::{Search, check_hops};
 use crate::share::{combined_share, percent_text};
-use crate::snapshot::{Graph, Link};
+use crate::snapshot::Graph;
 
 /// 100 % in units of a ten-thousandth of a percent.
 const WHOLE: i64 = 1_000_000;
@@ -79,11 +81,7 @@ impl Graph {
     /// the fewest hops and then the surest relations. Rows are ordered by staff party, staff id, supplier and
     /// that rank.
     pub fn related_parties(&self, max_hops: usize) -> Result<Answer<RelatedParty<'_>>, GraphError> {
-        let by = |wanted: &dyn Fn(u32) -> bool| {
-            (0..self.parties.len() as u32)
-                .filter(|p| wanted(*p))
-                .collect::<Vec<_>>()
-        };
+        let by = |wanted: &dyn Fn(u32) -> bool| self.by_id().filter(|p| wanted(*p)).collect::<Vec<_>>();
         let staff = by(&|p| !self.parties[p as usize].staff_ids.is_empty());
         let suppliers = by(&|p| self.parties[p as usize].is_supplier);
         self.related(&staff, &suppliers, max_hops)
@@ -102,7 +100,7 @@ impl Graph {
                 .iter()
                 .map(|id| self.number(id))
                 .collect::<Result<Vec<_>, _>>()?;
-            numbers.sort_unstable();
+            numbers.sort_unstable_by_key(|party| self.rank(*party));
             numbers.dedup();
             Ok(numbers)
         };
@@ -122,7 +120,6 @@ impl Graph {
             window: Interval::ALWAYS,
             remaining: self.distances(suppliers, max_hops - 1),
             visits_max: self.options.visits_max,
-            enough: usize::MAX,
         };
         let mut answer = Answer {
             rows: Vec::new(),
@@ -133,7 +130,8 @@ impl Graph {
             answer.truncated |= !search.run(*start, |links, interval| raws.push(self.raw(links, interval)));
             let party = &self.parties[*start as usize];
             let unnumbered = [party.party_id.clone()];
-            let paths: Vec<(u32, FoundPath<'_>)> = ranked(raws, self.options.paths_per_pair_max)
+            let paths: Vec<(u32, FoundPath<'_>)> = self
+                .ranked(raws, self.options.paths_per_pair_max)
                 .into_iter()
                 .map(|raw| (raw.target, self.found(*start, &raw)))
                 .collect();
@@ -154,45 +152,6 @@ impl Graph {
             }
         }
         Ok(answer)
-    }
-
-    /// Paths between two parties over edges in either direction, best first (fewest hops, then surest
-    /// relations), at most `limit`. With a day, only edges that held on it.
-    pub fn paths(
-        &self,
-        from: &str,
-        to: &str,
-        max_hops: usize,
-        as_of: Option<i32>,
-        limit: usize,
-    ) -> Result<Answer<FoundPath<'_>>, GraphError> {
-        let (start, target) = (self.number(from)?, self.number(to)?);
-        let max_hops = check_hops(max_hops)?;
-        if start == target {
-            return Ok(Answer {
-                rows: Vec::new(),
-                truncated: false,
-            });
-        }
-        let window = as_of.map_or(Interval::ALWAYS, Interval::day);
-        let (near, whole) = self.near(target, max_hops - 1, window);
-        let search = Search {
-            edges: &self.edges,
-            links: &self.around,
-            max_hops,
-            window,
-            remaining: |party| near.get(&party).copied(),
-            visits_max: self.options.visits_max,
-            enough: limit,
-        };
-        let mut raws = Vec::new();
-        let searched = search.run(start, |links, interval| raws.push(self.raw(links, interval)));
-        raws.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
-        raws.truncate(limit);
-        Ok(Answer {
-            rows: raws.iter().map(|raw| self.found(start, raw)).collect(),
-            truncated: !searched || !whole,
-        })
     }
 
     fn raw(&self, links: &[Link], interval: Interval) -> Raw {
@@ -228,34 +187,6 @@ impl Graph {
             edge = further;
         }
         move |party| Some(distance[party as usize]).filter(|d| *d != FAR)
-    }
-
-    /// The parties within `most` hops of `target` with their distance, and whether that is all of them.
-    fn near(&self, target: u32, most: usize, window: Interval) -> (HashMap<u32, u8>, bool) {
-        let mut distance: HashMap<u32, u8> = HashMap::from([(target, 0)]);
-        let mut edge = vec![target];
-        let mut visits = 0;
-        for hops in 1..=most as u8 {
-            let mut further = Vec::new();
-            for party in edge {
-                for link in self.around.of(party) {
-                    visits += 1;
-                    if visits > self.options.visits_max {
-                        return (distance, false);
-                    }
-                    let held = !self.edges[link.edge as usize]
-                        .interval
-                        .intersect(window)
-                        .is_empty();
-                    if let (true, Entry::Vacant(new)) = (held, distance.entry(link.party)) {
-                        new.insert(hops);
-                        further.push(link.party);
-                    }
-                }
-            }
-            edge = further;
-        }
-        (distance, true)
     }
 
     fn found(&self, start: u32, raw: &Raw) -> FoundPath<'_> {
@@ -309,34 +240,39 @@ impl Graph {
     }
 }
 
-impl Raw {
-    fn order(&self) -> impl Ord + '_ {
-        (self.links.len(), self.doubt, self.interval, &self.links)
+impl Graph {
+    /// The fewest hops first, then the surest relations.
+    fn compare(&self, a: &Raw, b: &Raw) -> Ordering {
+        let key = |raw: &Raw| (raw.links.len(), raw.doubt, raw.interval);
+        key(a)
+            .cmp(&key(b))
+            .then_with(|| self.compare_links(&a.links, &b.links))
     }
-}
 
-/// Orders paths by target and then so that the best of each interval come first; keeps `most` a target.
-fn ranked(mut raws: Vec<Raw>, most: usize) -> Vec<Raw> {
-    raws.sort_unstable_by(|a, b| (a.target, a.order()).cmp(&(b.target, b.order())));
-    let mut seen: HashMap<(u32, Interval), u32> = HashMap::new();
-    let mut ranked: Vec<(u32, Raw)> = raws
-        .into_iter()
-        .map(|raw| {
-            let rank = seen.entry((raw.target, raw.interval)).or_default();
-            *rank += 1;
-            (*rank, raw)
-        })
-        .collect();
-    // Stable: within a rank the order above stays.
-    ranked.sort_by_key(|(rank, raw)| (raw.target, *rank));
-    let mut kept: (u32, usize) = (u32::MAX, 0);
-    ranked.retain(|(_, raw)| {
-        kept = if kept.0 == raw.target {
-            (raw.target, kept.1 + 1)
-        } else {
-            (raw.target, 1)
-        };
-        kept.1 <= most
-    });
-    ranked.into_iter().map(|(_, raw)| raw).collect()
+    /// Orders paths by target and then so that the best of each interval come first; keeps `most` a target.
+    fn ranked(&self, mut raws: Vec<Raw>, most: usize) -> Vec<Raw> {
+        let target = |raw: &Raw| self.rank(raw.target);
+        raws.sort_unstable_by(|a, b| target(a).cmp(&target(b)).then_with(|| self.compare(a, b)));
+        let mut seen: HashMap<(u32, Interval), u32> = HashMap::new();
+        let mut ranked: Vec<(u32, Raw)> = raws
+            .into_iter()
+            .map(|raw| {
+                let rank = seen.entry((raw.target, raw.interval)).or_default();
+                *rank += 1;
+                (*rank, raw)
+            })
+            .collect();
+        // Stable: within a rank the order above stays.
+        ranked.sort_by_key(|(rank, raw)| (target(raw), *rank));
+        let mut kept: (u32, usize) = (u32::MAX, 0);
+        ranked.retain(|(_, raw)| {
+            kept = if kept.0 == raw.target {
+                (raw.target, kept.1 + 1)
+            } else {
+                (raw.target, 1)
+            };
+            kept.1 <= most
+        });
+        ranked.into_iter().map(|(_, raw)| raw).collect()
+    }
 }

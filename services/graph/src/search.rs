@@ -1,8 +1,10 @@
 //! Bounded search of simple paths, shortest first, with the interval in which all hops held.
 
+use crate::adjacency::{Link, Links};
 use crate::error::GraphError;
 use crate::interval::Interval;
-use crate::snapshot::{Edge, Link, Links};
+use crate::overlay::Overlaid;
+use crate::snapshot::Edge;
 
 /// The longest path that may be asked for.
 pub(crate) const HOPS_MAX: usize = 8;
@@ -17,7 +19,7 @@ pub(crate) fn check_hops(max_hops: usize) -> Result<usize, GraphError> {
 
 /// What a search runs over and what bounds it.
 pub(crate) struct Search<'g, R> {
-    pub edges: &'g [Edge],
+    pub edges: &'g Overlaid<Edge>,
     pub links: &'g Links,
     pub max_hops: usize,
     /// Hops that do not hold at any time in it are not taken.
@@ -25,8 +27,6 @@ pub(crate) struct Search<'g, R> {
     /// The fewest hops from a party to a target, 0 for a target, `None` when there is no way.
     pub remaining: R,
     pub visits_max: u64,
-    /// Once this many paths are found, no longer ones are looked for.
-    pub enough: usize,
 }
 
 impl<R: Fn(u32) -> Option<u8>> Search<'_, R> {
@@ -34,14 +34,11 @@ impl<R: Fn(u32) -> Option<u8>> Search<'_, R> {
     /// at the same time: all of one hop, then all of two, and so on. Returns false when `visits_max` cut it;
     /// every path shorter than the last one found has been found then.
     pub fn run(&self, start: u32, mut found: impl FnMut(&[Link], Interval)) -> bool {
-        let (mut visits, mut count) = (0, 0);
+        let mut visits = 0;
         let mut path: Vec<Link> = Vec::with_capacity(self.max_hops);
         // One entry per hop: the interval so far, and which link to try next.
         let mut stack: Vec<(Interval, usize)> = Vec::with_capacity(self.max_hops);
         for length in 1..=self.max_hops {
-            if count >= self.enough {
-                break;
-            }
             stack.push((self.window, 0));
             while let Some((interval, next)) = stack.last_mut() {
                 let at = path.last().map_or(start, |link| link.party);
@@ -67,7 +64,6 @@ impl<R: Fn(u32) -> Option<u8>> Search<'_, R> {
                 path.push(link);
                 if hops == length {
                     found(&path, interval);
-                    count += 1;
                     path.pop();
                 } else {
                     stack.push((interval, 0));

@@ -1,42 +1,52 @@
 //! The graph itself: parties and edges numbered densely, adjacency in compressed rows, never changed.
 
-use hashbrown::HashMap;
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
 use petgraph::unionfind::UnionFind;
 
+use crate::adjacency::{self, Links, Near, Rows};
 use crate::attributes::Attributes;
 use crate::error::GraphError;
-use crate::input::{EdgeInput, GraphInput, GraphOptions, PartyNode, Relation, SourceRow};
+use crate::input::{Certainty, EdgeInput, GraphInput, GraphOptions, PartyNode, Relation, SourceRow};
 use crate::interval::Interval;
+use crate::overlay::{Overlaid, Ranks};
 
 /// One snapshot's graph. Numbers of parties and edges follow their ids and contents, so that the order of
-/// input shows nowhere.
+/// input shows nowhere; what [`Graph::apply`] adds is numbered after, and ordered by `ranks`.
 #[derive(Debug)]
 pub struct Graph {
-    /// By party id.
-    pub(crate) parties: Vec<PartyNode>,
-    pub(crate) edges: Vec<Edge>,
+    pub(crate) parties: Overlaid<PartyNode>,
+    pub(crate) edges: Overlaid<Edge>,
+    /// Numbers of edges that this version no longer has.
+    pub(crate) removed: HashSet<u32>,
+    /// Where parties were added: the place of each party in the order of ids, and the parties in that order.
+    pub(crate) ranks: Option<Arc<Ranks>>,
     /// Where a path of interest may go on from a party, and where it may have come from.
     pub(crate) onward: Links,
     pub(crate) backward: Links,
     /// Every edge from both its ends.
-    pub(crate) around: Links,
+    pub(crate) around: Rows<Near>,
     /// From a company to whoever holds more than half of it, or to the organisation it is a branch of.
     pub(crate) controllers: Links,
+    /// From a party to whoever a row says holds a share of it, and from a branch to its organisation.
+    pub(crate) holders: Links,
     /// By party: whether it holds for the state.
     pub(crate) state: Vec<bool>,
-    pub(crate) attributes: Attributes,
+    pub(crate) attributes: Arc<Attributes>,
     pub(crate) options: GraphOptions,
-    report: BuildReport,
+    pub(crate) report: BuildReport,
 }
 
 /// An edge between numbered parties.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Edge {
     pub from: u32,
     pub to: u32,
     pub relation: Relation,
     pub interval: Interval,
     pub share: Option<i64>,
+    pub certainty: Certainty,
     pub source: SourceRow,
 }
 
@@ -51,54 +61,6 @@ impl Edge {
             Relation::Branch => true,
             _ => false,
         }
-    }
-}
-
-/// The far end of an edge, seen from one of its parties.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Link {
-    pub edge: u32,
-    pub party: u32,
-}
-
-/// Calls back with (near party, far party) for every link an edge makes.
-type Ends<'a> = &'a dyn Fn(&Edge, &mut dyn FnMut(u32, u32));
-
-/// Adjacency in compressed rows.
-#[derive(Debug, Default)]
-pub(crate) struct Links {
-    starts: Vec<u32>,
-    links: Vec<Link>,
-}
-
-impl Links {
-    /// `ends` is asked twice.
-    fn build(parties: usize, edges: &[Edge], ends: Ends<'_>) -> Self {
-        let mut starts = vec![0u32; parties + 1];
-        for edge in edges {
-            ends(edge, &mut |near, _| starts[near as usize + 1] += 1);
-        }
-        for at in 0..parties {
-            starts[at + 1] += starts[at];
-        }
-        let mut next = starts.clone();
-        let mut links = vec![Link { edge: 0, party: 0 }; starts[parties] as usize];
-        for (number, edge) in edges.iter().enumerate() {
-            ends(edge, &mut |near, far| {
-                let at = &mut next[near as usize];
-                links[*at as usize] = Link {
-                    edge: number as u32,
-                    party: far,
-                };
-                *at += 1;
-            });
-        }
-        Self { starts, links }
-    }
-
-    pub fn of(&self, party: u32) -> &[Link] {
-        let party = party as usize;
-        &self.links[self.starts[party] as usize..self.starts[party + 1] as usize]
     }
 }
 
@@ -169,41 +131,25 @@ impl Graph {
             .collect();
         let number = |id: &str| numbers.get(id).copied();
         let edges = sorted(number_edges(edges, &number, &mut report), &mut report);
-        let attributes = Attributes::build(attributes, &number, &mut report);
+        let attributes = Attributes::numbered(attributes, &number, &mut report);
+        let attributes = Attributes::index(attributes, parties.len(), |party| party);
         drop(numbers);
-        let state = parties
-            .iter()
-            .map(|p| options.state_names.iter().any(|word| p.name.contains(word)))
-            .collect();
-        let links = |ends: Ends<'_>| Links::build(parties.len(), &edges, ends);
+        let state = parties.iter().map(|p| options.is_state(p)).collect();
+        let links = |ends| Links::build(parties.len(), &edges, ends);
         Ok(Self {
-            onward: links(&|e, link| {
-                link(e.from, e.to);
-                if e.relation.both_ways() {
-                    link(e.to, e.from);
-                }
-            }),
-            backward: links(&|e, link| {
-                link(e.to, e.from);
-                if e.relation.both_ways() {
-                    link(e.from, e.to);
-                }
-            }),
-            around: links(&|e, link| {
-                link(e.from, e.to);
-                link(e.to, e.from);
-            }),
-            controllers: links(&|e, link| {
-                if e.controls() {
-                    link(e.to, e.from);
-                }
-            }),
+            onward: links(adjacency::onward),
+            backward: links(adjacency::backward),
+            around: Rows::build(parties.len(), &edges, adjacency::around),
+            controllers: links(adjacency::controllers),
+            holders: links(adjacency::holders),
             state,
-            attributes,
+            attributes: Arc::new(attributes),
             options,
             report,
-            parties,
-            edges,
+            removed: HashSet::new(),
+            ranks: None,
+            parties: Overlaid::new(parties),
+            edges: Overlaid::new(edges),
         })
     }
 
@@ -213,8 +159,8 @@ impl Graph {
     }
 
     /// Every party, by party id.
-    pub fn parties(&self) -> &[PartyNode] {
-        &self.parties
+    pub fn parties(&self) -> impl Iterator<Item = &PartyNode> {
+        self.by_id().map(|party| &self.parties[party as usize])
     }
 
     /// The party of that id.
@@ -223,17 +169,27 @@ impl Graph {
     }
 
     pub(crate) fn number(&self, party_id: &str) -> Result<u32, GraphError> {
-        self.parties
-            .binary_search_by(|p| p.party_id.as_str().cmp(party_id))
-            .map(|at| at as u32)
-            .map_err(|_| GraphError::UnknownParty(party_id.to_owned()))
+        let order = |party: u32| self.parties[party as usize].party_id.as_str().cmp(party_id);
+        let found = match &self.ranks {
+            None => self
+                .parties
+                .base()
+                .binary_search_by(|p| p.party_id.as_str().cmp(party_id))
+                .ok(),
+            Some(ranks) => ranks.by_id.binary_search_by(|party| order(*party)).ok(),
+        };
+        match (found, &self.ranks) {
+            (Some(at), None) => Ok(at as u32),
+            (Some(at), Some(ranks)) => Ok(ranks.by_id[at]),
+            (None, _) => Err(GraphError::UnknownParty(party_id.to_owned())),
+        }
     }
 
     /// Which parties hang together by edges of any time, bodies of the state left out (they would tie
     /// everything together). Every party has a row, ordered by party id.
     pub fn components(&self) -> Vec<Component<'_>> {
         let mut union = UnionFind::<u32>::new(self.parties.len());
-        for edge in &self.edges {
+        for (_, edge) in self.live_edges() {
             if !self.state[edge.from as usize] && !self.state[edge.to as usize] {
                 union.union(edge.from, edge.to);
             }
@@ -241,17 +197,23 @@ impl Graph {
         let labels = union.into_labeling();
         let mut least = vec![u32::MAX; labels.len()];
         let mut sizes = vec![0u32; labels.len()];
-        for (party, label) in labels.iter().enumerate() {
-            let label = *label as usize;
-            least[label] = least[label].min(party as u32);
+        for party in self.by_id() {
+            let label = labels[party as usize] as usize;
+            if least[label] == u32::MAX {
+                least[label] = party;
+            }
             sizes[label] += 1;
         }
-        let row = |(party, label): (usize, &u32)| Component {
-            party_id: &self.parties[party].party_id,
-            component_id: &self.parties[least[*label as usize] as usize].party_id,
-            size: sizes[*label as usize],
-        };
-        labels.iter().enumerate().map(row).collect()
+        self.by_id()
+            .map(|party| {
+                let label = labels[party as usize] as usize;
+                Component {
+                    party_id: &self.parties[party as usize].party_id,
+                    component_id: &self.parties[least[label] as usize].party_id,
+                    size: sizes[label],
+                }
+            })
+            .collect()
     }
 }
 
@@ -275,7 +237,7 @@ fn sorted(edges: Vec<Edge>, report: &mut BuildReport) -> Vec<Edge> {
         .collect()
 }
 
-fn number_edges(
+pub(crate) fn number_edges(
     edges: Vec<EdgeInput>,
     number: &impl Fn(&str) -> Option<u32>,
     report: &mut BuildReport,
@@ -295,6 +257,7 @@ fn number_edges(
             let EdgeInput {
                 relation,
                 share,
+                certainty,
                 source,
                 ..
             } = edge;
@@ -304,6 +267,7 @@ fn number_edges(
                 relation,
                 interval,
                 share,
+                certainty,
                 source,
             });
         }

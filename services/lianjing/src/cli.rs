@@ -66,8 +66,8 @@ pub struct Global {
     )]
     pub store: Option<String>,
     /// How results are written to stdout; json is one object a line / 输出格式
-    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Table)]
+    pub format: OutputFormat,
     /// Language of messages / 语言
     #[arg(long, global = true, value_enum, default_value_t = Language::Zh, env = "LIANJING_LANG")]
     pub lang: Language,
@@ -88,11 +88,33 @@ pub struct Global {
     pub threads: usize,
 }
 
+/// What `--format` takes. The formats of graphs are for `graph export` alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    Table,
+    Json,
+    Csv,
+    Graphml,
+    /// FollowTheMoney entities, one JSON object a line.
+    Ftm,
+}
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     Table,
     Json,
     Csv,
+}
+
+impl From<OutputFormat> for Format {
+    fn from(format: OutputFormat) -> Self {
+        match format {
+            OutputFormat::Json => Self::Json,
+            OutputFormat::Csv => Self::Csv,
+            OutputFormat::Table | OutputFormat::Graphml | OutputFormat::Ftm => Self::Table,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -151,6 +173,11 @@ pub enum Command {
     Party(graph::PartyArgs),
     /// Screen a supplier or orders before approval: hit, clean or could not be computed / 事前筛查
     Screen(screen::ScreenArgs),
+    /// Who owns and controls a company in the end / 受益所有人与实际控制人
+    Ubo(graph::UboArgs),
+    /// The graph as a file / 关系图谱
+    #[command(subcommand)]
+    Graph(graph::GraphCommand),
     /// Run an alert's rule again where it was found, and compare the evidence / 重放预警
     Replay(alerts::ReplayArgs),
     /// Write a synthetic province / 生成合成数据

@@ -30,7 +30,7 @@ pub struct Output {
 impl Output {
     pub fn new(global: &Global) -> Self {
         Self {
-            format: global.format,
+            format: global.format.into(),
             lang: global.lang.into(),
             out: BufWriter::new(io::stdout()),
         }
@@ -118,6 +118,11 @@ impl Output {
 
     pub fn line(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out, "{}", printable(text))
+    }
+
+    /// A piece of a file, as it is.
+    pub fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)
     }
 
     pub fn flush(&mut self) -> io::Result<()> {

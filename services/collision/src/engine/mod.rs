@@ -10,8 +10,9 @@ use domain::Failure;
 use domain::hit::RunOutput;
 use domain::ports::futures_stream::BoxStream;
 use domain::ports::{
-    CollisionPort, EvidenceCheck, EvidenceRef, GraphPort, MutantResult, PartyInfo, PartyPath, Progress,
-    QueryItem, QueryPort, QueryRequest, Rule, RuleCaseResult, RunRequest, Screener, ScreeningPort,
+    Around, CollisionPort, CompanyOwnership, EvidenceCheck, EvidenceRef, GraphFormat, GraphPort,
+    MutantResult, PartyComponent, PartyInfo, PartyNeighbourhood, PartyPath, Progress, QueryItem, QueryPort,
+    QueryRequest, Rule, RuleCaseResult, RunRequest, Screener, ScreeningPort,
 };
 use futures::StreamExt;
 use tokio::sync::Mutex;
@@ -206,6 +207,49 @@ impl GraphPort for Engine {
             .await?
             .paths(from, to, max_hops, as_of, limit)
             .await?)
+    }
+
+    async fn party(&self, party_id: &str) -> std::result::Result<PartyInfo, Failure> {
+        Ok(self.party_questions().await?.party(party_id).await?)
+    }
+
+    async fn ownership(
+        &self,
+        company: &str,
+        as_of: NaiveDate,
+        min_share: f64,
+    ) -> std::result::Result<Vec<CompanyOwnership>, Failure> {
+        Ok(self
+            .party_questions()
+            .await?
+            .ownership(company, as_of, min_share)
+            .await?)
+    }
+
+    async fn neighbourhood(
+        &self,
+        party: &str,
+        around: Around,
+    ) -> std::result::Result<PartyNeighbourhood, Failure> {
+        Ok(self.party_questions().await?.neighbourhood(party, around).await?)
+    }
+
+    async fn components(
+        &self,
+        size_min: usize,
+        limit: usize,
+        parties_max: usize,
+    ) -> std::result::Result<Vec<PartyComponent>, Failure> {
+        let questions = self.party_questions().await?;
+        Ok(questions.components(size_min, limit, parties_max))
+    }
+
+    async fn export(
+        &self,
+        format: GraphFormat,
+        party: Option<(&str, Around)>,
+    ) -> std::result::Result<String, Failure> {
+        Ok(self.party_questions().await?.export(format, party).await?)
     }
 }
 

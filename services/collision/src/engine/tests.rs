@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use domain::ports::{CollisionPort, EvidenceRef, GraphPort, QueryItem, QueryPort, QueryRequest};
+use domain::ports::{
+    Around, CollisionPort, EvidenceRef, GraphFormat, GraphPort, QueryItem, QueryPort, QueryRequest,
+};
 use domain::{FailureKind, Value};
 use futures::StreamExt;
 
@@ -214,6 +216,127 @@ async fn the_graph_answers_in_sql_and_by_its_port() {
     let paths = engine.paths("S1", "S2", 3, None, 10).await.unwrap();
     assert_eq!((paths.len(), paths[0].share.as_deref()), (1, Some("60.0000")));
     assert!(engine.paths("S1", "nobody", 3, None, 10).await.is_err());
+}
+
+#[tokio::test]
+async fn ownership_and_the_networks_of_bidders_answer_in_sql_and_by_the_port() {
+    let supplier = |id, name| [("supplier_id", id), ("name", name)];
+    let relation = |id, from, share| {
+        [
+            ("relation_id", id),
+            ("from_type", "company"),
+            ("from_name", from),
+            ("to_type", "company"),
+            ("to_name", "乙医疗器械有限公司"),
+            ("relation", "shareholder"),
+            ("share_percent", share),
+            ("valid_from", "2024-01-01"),
+        ]
+    };
+    let bid = |id, tender, supplier, winner| {
+        [
+            ("bid_id", id),
+            ("tender_id", tender),
+            ("supplier_id", supplier),
+            ("is_winner", winner),
+        ]
+    };
+    let datasets = [
+        rows(
+            "suppliers",
+            &[
+                &supplier("S1", "甲医疗器械有限公司"),
+                &supplier("S2", "乙医疗器械有限公司"),
+            ],
+        ),
+        rows(
+            "relations",
+            &[
+                &relation("R1", "甲医疗器械有限公司", "60"),
+                &relation("R2", "丙投资有限公司", "20"),
+            ],
+        ),
+        rows(
+            "bids",
+            &[
+                &bid("B1", "T1", "S1", "true"),
+                &bid("B2", "T1", "S2", "false"),
+                &bid("B3", "T2", "S1", "true"),
+                &bid("B4", "T2", "S2", "false"),
+            ],
+        ),
+    ];
+    let engine = engine_of(Vec::new(), &datasets);
+    let cells = async |sql: &str| -> Vec<Vec<String>> {
+        let items = ask(&engine, sql, 0).await.unwrap();
+        let QueryItem::Rows(rows) = &items[1] else {
+            panic!("{items:?}")
+        };
+        rows.iter()
+            .map(|row| row.iter().map(ToString::to_string).collect())
+            .collect()
+    };
+    let owned = "select p.name, cast(integrated_share * 100 as int), controls from ownership(date '2024-01-01', 0.5) \
+                 join parties p on p.party_id = owner_id";
+    assert_eq!(cells(owned).await, [["甲医疗器械有限公司", "60", "true"]]);
+    let met = "select tenders, overlap, a_wins + b_wins from co_bidding()";
+    assert_eq!(cells(met).await[0][0], "2");
+    let lost = "select b.losses, p.name from bidders() b join parties p on p.party_id = b.main_winner_id";
+    assert_eq!(cells(lost).await, [["2", "甲医疗器械有限公司"]]);
+    let ring = "select distinct size, tenders, community_wins from bidding_communities()";
+    assert_eq!(cells(ring).await, [["2", "2", "2"]]);
+    assert_eq!(
+        cells("select count(distinct community_id) from communities()").await,
+        [["1"]]
+    );
+    for (sql, why) in [
+        ("select * from ownership(date '2024-01-01', 25)", "fraction"),
+        ("select * from ownership('no day', 0.25)", "fraction"),
+        ("select * from co_bidding(1)", "no argument"),
+    ] {
+        let error = ask(&engine, sql, 0).await.unwrap_err();
+        assert!(error.message.contains(why), "{error}");
+    }
+
+    let day = "2024-01-01".parse().unwrap();
+    let companies = engine.ownership("S2", day, 0.2).await.unwrap();
+    let owners: Vec<(&str, bool)> = companies[0]
+        .owners
+        .iter()
+        .map(|o| (o.owner.name.as_str(), o.controls))
+        .collect();
+    assert_eq!(owners, [("甲医疗器械有限公司", true), ("丙投资有限公司", false)]);
+    let before = engine
+        .ownership("S2", "2023-12-31".parse().unwrap(), 0.2)
+        .await
+        .unwrap();
+    assert!(before[0].owners.is_empty(), "the holdings came later");
+    let around = Around {
+        max_hops: 1,
+        as_of: None,
+        parties_max: 500,
+        edges_max: 2_000,
+    };
+    let part = engine.neighbourhood("S2", around).await.unwrap();
+    assert_eq!(
+        (part.parties.len(), part.edges.len(), part.truncated),
+        (3, 2, false)
+    );
+    let components = engine.components(2, 10, 20).await.unwrap();
+    assert_eq!((components.len(), components[0].size), (1, 3));
+    let text = engine
+        .export(GraphFormat::FollowTheMoney, Some(("S2", around)))
+        .await
+        .unwrap();
+    assert_eq!(text.lines().count(), 5);
+    assert_eq!(
+        engine.party(&part.parties[0].0.party_id).await.unwrap().name,
+        "乙医疗器械有限公司"
+    );
+    assert_eq!(
+        engine.party("nobody").await.unwrap_err().kind,
+        FailureKind::NotFound
+    );
 }
 
 #[tokio::test]

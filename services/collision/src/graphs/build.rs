@@ -13,7 +13,9 @@ use futures::StreamExt;
 use graph::mapping::{
     DeclarationRow, RelationRow, branch_edge, declaration_edges, legal_representative_edge, relation_edge,
 };
-use graph::{AttributeInput, AttributeKind, Graph, GraphInput, PartyKind, PartyNode, SourceRow};
+use graph::{
+    AttributeInput, AttributeKind, BidInput, Graph, GraphInput, Market, PartyKind, PartyNode, SourceRow,
+};
 use matching::identifier::{norm_account, norm_email, norm_phone};
 
 use crate::data::Snapshot;
@@ -56,6 +58,25 @@ const ATTRIBUTES: [(&str, &str, &str, AttributeKind); 8] = [
 pub async fn build(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Result<Graph> {
     let input = gather(context, snapshot).await?;
     Graph::build(input).map_err(|error| CollisionError::Source(error.into()))
+}
+
+/// The bids of the snapshot that `context` shows, but for those that were withdrawn.
+pub async fn market(context: &SessionContext) -> Result<Market> {
+    let bids = rows(
+        context,
+        "select tender_id, supplier_party_id, max(case when is_winner then 1 else 0 end) as won, \
+         max(local_date(submitted_at)) as day from bids \
+         where tender_id is not null and supplier_party_id is not null and coalesce(status, '') <> 'withdrawn' \
+         group by tender_id, supplier_party_id",
+    )
+    .await?;
+    let bids = bids.iter().map(|row| BidInput {
+        tender: row.owned("tender_id"),
+        bidder: row.owned("supplier_party_id"),
+        is_winner: row.0.get("won") == Some(&Value::Int(1)),
+        day: row.day("day"),
+    });
+    Ok(Market::build(bids.collect()))
 }
 
 async fn gather(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Result<GraphInput> {

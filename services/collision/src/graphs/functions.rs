@@ -1,4 +1,4 @@
-//! `related_parties`, `related_suppliers`, `shared_attributes` and `components` as table functions.
+//! The graph's questions as table functions; the answers that are not of paths are in `networks`.
 //!
 //! An answer is computed once per session and argument, whichever rules ask.
 
@@ -17,35 +17,41 @@ use datafusion::datasource::MemTable;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::Expr;
 use datafusion::prelude::SessionContext;
-use graph::{Graph, Hop};
+use graph::{Graph, Hop, Market};
 
-/// Registers all of them over one graph.
-pub fn register(context: &SessionContext, graph: Arc<Graph>) {
+use super::networks;
+
+/// Registers all of them over one graph and one market.
+pub fn register(context: &SessionContext, graph: Arc<Graph>, market: Arc<Market>) {
     let answers = Arc::new(Answers {
         graph,
+        market,
         known: Mutex::default(),
     });
-    for (name, question) in [
-        (
-            "related_parties",
-            Question::RelatedParties as fn(usize) -> Question,
-        ),
-        ("related_suppliers", |_| Question::RelatedSuppliers),
-        ("shared_attributes", |_| Question::SharedAttributes),
-        ("components", |_| Question::Components),
-    ] {
-        let takes_hops = name == "related_parties";
-        context.register_udtf(
-            name,
-            Arc::new(GraphFunction {
-                name,
-                question,
-                takes_hops,
-                answers: answers.clone(),
-            }),
-        );
+    for (name, usage) in USAGES {
+        let answers = answers.clone();
+        context.register_udtf(name, Arc::new(GraphFunction { name, usage, answers }));
     }
 }
+
+/// Each function, and what to tell whoever calls it wrongly.
+const USAGES: [(&str, &str); super::FUNCTIONS.len()] = [
+    (
+        "related_parties",
+        "takes a whole number of hops, e.g. related_parties(4)",
+    ),
+    ("related_suppliers", "takes no argument"),
+    ("shared_attributes", "takes no argument"),
+    ("components", "takes no argument"),
+    ("communities", "takes no argument"),
+    (
+        "ownership",
+        "takes a day and the least share as a fraction from 0 to 1, e.g. ownership(date '2025-01-31', 0.25)",
+    ),
+    ("co_bidding", "takes no argument"),
+    ("bidders", "takes no argument"),
+    ("bidding_communities", "takes no argument"),
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Question {
@@ -54,10 +60,38 @@ enum Question {
     RelatedSuppliers,
     SharedAttributes,
     Components,
+    Communities,
+    /// Day since 1970-01-01 and the bits of the least share.
+    Ownership(i32, u64),
+    CoBidding,
+    Bidders,
+    BiddingCommunities,
+}
+
+impl Question {
+    /// What a call asks; `None` when the arguments do not fit.
+    fn of(name: &str, arguments: &[Expr]) -> Option<Self> {
+        match (name, arguments) {
+            ("related_parties", [hops]) => Some(Self::RelatedParties(whole_number(hops)?)),
+            ("ownership", [day, share]) => {
+                let share = fraction(share).filter(|share| (0.0..=1.0).contains(share))?;
+                Some(Self::Ownership(day_number(day)?, share.to_bits()))
+            }
+            ("related_suppliers", []) => Some(Self::RelatedSuppliers),
+            ("shared_attributes", []) => Some(Self::SharedAttributes),
+            ("components", []) => Some(Self::Components),
+            ("communities", []) => Some(Self::Communities),
+            ("co_bidding", []) => Some(Self::CoBidding),
+            ("bidders", []) => Some(Self::Bidders),
+            ("bidding_communities", []) => Some(Self::BiddingCommunities),
+            _ => None,
+        }
+    }
 }
 
 struct Answers {
     graph: Arc<Graph>,
+    market: Arc<Market>,
     known: Mutex<HashMap<Question, Arc<MemTable>>>,
 }
 
@@ -73,6 +107,11 @@ impl Answers {
             Question::RelatedSuppliers => related_suppliers(&self.graph)?,
             Question::SharedAttributes => shared_attributes(&self.graph)?,
             Question::Components => components(&self.graph)?,
+            Question::Communities => networks::communities(&self.graph)?,
+            Question::Ownership(day, share) => networks::ownership(&self.graph, day, f64::from_bits(share))?,
+            Question::CoBidding => networks::co_bidding(&self.market)?,
+            Question::Bidders => networks::bidders(&self.market)?,
+            Question::BiddingCommunities => networks::bidding_communities(&self.market)?,
         };
         let table = Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?);
         known.insert(question, table.clone());
@@ -82,8 +121,7 @@ impl Answers {
 
 struct GraphFunction {
     name: &'static str,
-    question: fn(usize) -> Question,
-    takes_hops: bool,
+    usage: &'static str,
     answers: Arc<Answers>,
 }
 
@@ -97,42 +135,48 @@ impl std::fmt::Debug for GraphFunction {
 
 impl TableFunctionImpl for GraphFunction {
     fn call_with_args(&self, args: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
-        let hops = match (args.exprs(), self.takes_hops) {
-            ([], false) => 0,
-            ([hops], true) => match whole_number(hops) {
-                Some(hops) => hops,
-                None => {
-                    return plan_err!(
-                        "{}(max_hops) takes a whole number, e.g. {}(4)",
-                        self.name,
-                        self.name
-                    );
-                }
-            },
-            (_, true) => return plan_err!("{}(max_hops) takes one argument", self.name),
-            (_, false) => return plan_err!("{}() takes no argument", self.name),
-        };
-        Ok(self.answers.of((self.question)(hops))?)
+        match Question::of(self.name, args.exprs()) {
+            Some(question) => Ok(self.answers.of(question)?),
+            None => plan_err!("{}() {}", self.name, self.usage),
+        }
     }
 }
 
-/// The number that a literal is, also one cast to bigint as parameters are.
-fn whole_number(expr: &Expr) -> Option<usize> {
+/// The value that a literal is, cast to a type; also of one that is cast already, as parameters are.
+fn literal(expr: &Expr, to: &DataType) -> Option<ScalarValue> {
     match expr {
-        Expr::Literal(value, _) => match value.cast_to(&DataType::Int64).ok()? {
-            ScalarValue::Int64(Some(n)) => usize::try_from(n).ok(),
-            _ => None,
-        },
-        Expr::Cast(cast) => whole_number(&cast.expr),
+        Expr::Literal(value, _) => value.cast_to(to).ok(),
+        Expr::Cast(cast) => literal(&cast.expr, to),
         _ => None,
     }
 }
 
-fn graph_error(error: graph::GraphError) -> DataFusionError {
+fn whole_number(expr: &Expr) -> Option<usize> {
+    match literal(expr, &DataType::Int64)? {
+        ScalarValue::Int64(Some(n)) => usize::try_from(n).ok(),
+        _ => None,
+    }
+}
+
+fn day_number(expr: &Expr) -> Option<i32> {
+    match literal(expr, &DataType::Date32)? {
+        ScalarValue::Date32(day) => day,
+        _ => None,
+    }
+}
+
+fn fraction(expr: &Expr) -> Option<f64> {
+    match literal(expr, &DataType::Float64)? {
+        ScalarValue::Float64(n) => n,
+        _ => None,
+    }
+}
+
+pub(super) fn graph_error(error: graph::GraphError) -> DataFusionError {
     DataFusionError::Plan(error.to_string())
 }
 
-fn text<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
+pub(super) fn text<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
     Arc::new(StringViewArray::from_iter_values(values))
 }
 
@@ -148,7 +192,7 @@ fn percents<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Result<ArrayRe
     Ok(Arc::new(scaled.with_precision_and_scale(7, 4)?))
 }
 
-fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch> {
+pub(super) fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch> {
     let fields: Vec<Field> = columns
         .iter()
         .map(|(n, a)| Field::new(*n, a.data_type().clone(), true))
@@ -197,11 +241,11 @@ fn hop_lists<'g>(rows: impl Iterator<Item = &'g Vec<Hop<'g>>> + Clone) -> Result
     )?))
 }
 
-fn counts(values: impl Iterator<Item = usize>) -> ArrayRef {
+pub(super) fn counts(values: impl Iterator<Item = usize>) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(values.map(|n| n as i64)))
 }
 
-fn told_when_cut(truncated: bool, function: &str) {
+pub(super) fn told_when_cut(truncated: bool, function: &str) {
     if truncated {
         tracing::warn!(
             function,

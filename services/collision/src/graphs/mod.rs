@@ -1,7 +1,9 @@
 //! The graph of a snapshot, and the table functions that put its answers into SQL.
 
+pub(crate) mod answers;
 mod build;
 mod functions;
+mod networks;
 pub mod questions;
 
 use std::sync::Arc;
@@ -9,17 +11,22 @@ use std::sync::Arc;
 use datafusion::prelude::SessionContext;
 use graph::Graph;
 
-pub use build::build;
+pub use build::{build, market};
 
 use crate::data::Snapshot;
 use crate::error::Result;
 
 /// The table functions over the graph.
-pub const FUNCTIONS: [&str; 4] = [
+pub const FUNCTIONS: [&str; 9] = [
     "related_parties",
     "shared_attributes",
     "components",
     "related_suppliers",
+    "ownership",
+    "communities",
+    "co_bidding",
+    "bidders",
+    "bidding_communities",
 ];
 
 /// The datasets that the graph is built from.
@@ -35,11 +42,12 @@ pub const DATASETS: [&str; 6] = [
 /// Builds the graph of the snapshot that `context` shows and registers its table functions there.
 pub async fn register(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Result<()> {
     let graph: Arc<Graph> = Arc::new(build(context, snapshot).await?);
-    register_graph(context, graph);
-    Ok(())
+    register_graph(context, graph).await
 }
 
 /// Registers the table functions of a graph that was built already.
-pub fn register_graph(context: &SessionContext, graph: Arc<Graph>) {
-    functions::register(context, graph);
+pub async fn register_graph(context: &SessionContext, graph: Arc<Graph>) -> Result<()> {
+    let market = Arc::new(market(context).await?);
+    functions::register(context, graph, market);
+    Ok(())
 }

@@ -9,12 +9,14 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::{ident, lit};
 use datafusion::prelude::SessionContext;
 use domain::Value;
-use domain::ports::{PartyInfo, PartyPath};
+use domain::ports::{
+    Around, CompanyOwnership, GraphFormat, PartyComponent, PartyInfo, PartyNeighbourhood, PartyPath,
+};
 use futures::StreamExt;
-use graph::{FoundPath, Graph, Hop};
+use graph::{Graph, RouteQuestion};
 use matching::{IdNumber, Uscc};
 
-use super::build;
+use super::{answers, build};
 use crate::data::Snapshot;
 use crate::error::{CollisionError, Result};
 use crate::session::{self, SessionOptions};
@@ -62,6 +64,14 @@ impl PartyQuestions {
 
     /// Parties by party id, USCC, ID number, staff id, supplier id or name.
     pub async fn find(&self, text: &str) -> Result<Vec<PartyInfo>> {
+        let mut parties = Vec::new();
+        for id in self.matches(text).await? {
+            parties.extend(self.info(&id).await?);
+        }
+        Ok(parties)
+    }
+
+    async fn matches(&self, text: &str) -> Result<Vec<String>> {
         let text = text.trim();
         let mut ids: Vec<String> = Vec::new();
         let uscc = Uscc::parse(text)
@@ -89,14 +99,25 @@ impl PartyQuestions {
         ids.sort();
         ids.dedup();
         ids.truncate(PARTIES_MAX);
-        let mut parties = Vec::new();
-        for id in ids {
-            parties.extend(self.info(&id).await?);
-        }
-        Ok(parties)
+        Ok(ids)
     }
 
-    /// Paths between two parties, each given as for [`Self::find`]; shortest first.
+    /// The party of that id.
+    pub async fn party(&self, party_id: &str) -> Result<PartyInfo> {
+        self.info(party_id).await?.ok_or_else(|| unknown(party_id))
+    }
+
+    /// The ids of the parties that a text finds; at least one.
+    async fn found(&self, text: &str) -> Result<Vec<String>> {
+        let found = self.matches(text).await?;
+        if found.is_empty() {
+            Err(unknown(text))
+        } else {
+            Ok(found)
+        }
+    }
+
+    /// Paths between two parties, each given as for [`Self::find`]; best first.
     pub async fn paths(
         &self,
         from: &str,
@@ -105,28 +126,88 @@ impl PartyQuestions {
         as_of: Option<NaiveDate>,
         limit: usize,
     ) -> Result<Vec<PartyPath>> {
-        let (starts, ends) = (self.find(from).await?, self.find(to).await?);
-        for (text, found) in [(from, &starts), (to, &ends)] {
-            if found.is_empty() {
-                return Err(CollisionError::Source(
-                    graph::GraphError::UnknownParty(text.to_owned()).into(),
-                ));
-            }
+        let (starts, ends) = (self.found(from).await?, self.found(to).await?);
+        let question = RouteQuestion {
+            max_hops,
+            day: as_of.map(answers::day_number),
+            limit,
+            per_pair_max: limit,
+            over_attributes: true,
+        };
+        let answer = self
+            .graph
+            .best_paths(&texts(&starts), &texts(&ends), question)
+            .map_err(graph_failure)?;
+        Ok(answer.rows.iter().map(answers::path).collect())
+    }
+
+    /// Who owns each party that a text finds, on a day.
+    pub async fn ownership(
+        &self,
+        company: &str,
+        as_of: NaiveDate,
+        min_share: f64,
+    ) -> Result<Vec<CompanyOwnership>> {
+        let mut answers = Vec::new();
+        for id in self.found(company).await? {
+            let owned = self
+                .graph
+                .owners_of(&id, answers::day_number(as_of), min_share)
+                .map_err(graph_failure)?;
+            answers.push(answers::ownership(&self.graph, &id, &owned));
         }
-        let day = as_of.map(|d| (d - NaiveDate::default()).num_days() as i32);
-        let mut paths: Vec<FoundPath<'_>> = Vec::new();
-        for start in &starts {
-            for end in &ends {
-                let answer = self
+        Ok(answers)
+    }
+
+    /// What stands around the one party that a text finds.
+    pub async fn neighbourhood(&self, party: &str, around: Around) -> Result<PartyNeighbourhood> {
+        let id = self.one(party).await?;
+        let part = self
+            .graph
+            .neighbourhood(&id, answers::extent(around))
+            .map_err(graph_failure)?;
+        Ok(answers::neighbourhood(&self.graph, &part))
+    }
+
+    /// The largest components first.
+    pub fn components(&self, size_min: usize, limit: usize, parties_max: usize) -> Vec<PartyComponent> {
+        answers::components(&self.graph, size_min, limit, parties_max)
+    }
+
+    /// What stands around a party, or all, in a file format.
+    pub async fn export(&self, format: GraphFormat, party: Option<(&str, Around)>) -> Result<String> {
+        let format = match format {
+            GraphFormat::GraphMl => graph::Format::GraphMl,
+            GraphFormat::FollowTheMoney => graph::Format::FollowTheMoney,
+        };
+        let mut text = String::new();
+        let written = match party {
+            None => self.graph.export(format, &mut text),
+            Some((party, around)) => {
+                let id = self.one(party).await?;
+                let part = self
                     .graph
-                    .paths(&start.party_id, &end.party_id, max_hops, day, limit)
-                    .map_err(|e| CollisionError::Source(e.into()))?;
-                paths.extend(answer.rows);
+                    .neighbourhood(&id, answers::extent(around))
+                    .map_err(graph_failure)?;
+                part.export(format, &mut text)
             }
+        };
+        written.map_err(|e| CollisionError::Source(domain::Failure::internal(&e)))?;
+        Ok(text)
+    }
+
+    /// The id of the only party that a text finds.
+    async fn one(&self, text: &str) -> Result<String> {
+        let mut found = self.found(text).await?;
+        if found.len() > 1 {
+            let ids = found.join(", ");
+            let failure = domain::Failure::invalid(
+                "PARTY_AMBIGUOUS",
+                format!("{text:?} is {} parties; give the id of one: {ids}", found.len()),
+            );
+            return Err(CollisionError::Source(failure));
         }
-        paths.sort_by_key(|p| p.hops.len());
-        paths.truncate(limit);
-        Ok(paths.iter().map(public_path).collect())
+        Ok(found.remove(0))
     }
 
     async fn ids(&self, sql: &str, values: &[(&str, &str)]) -> Result<Vec<String>> {
@@ -233,37 +314,14 @@ impl PartyQuestions {
     }
 }
 
-pub(crate) fn date(day: Option<i32>) -> Option<NaiveDate> {
-    NaiveDate::default().checked_add_signed(chrono::TimeDelta::days(day?.into()))
+fn texts(ids: &[String]) -> Vec<&str> {
+    ids.iter().map(String::as_str).collect()
 }
 
-fn public_path(path: &FoundPath<'_>) -> PartyPath {
-    PartyPath {
-        hops: path.hops.iter().map(public_hop).collect(),
-        share: path.share.clone(),
-        valid_from: date(path.valid_from),
-        valid_to: date(path.valid_to),
-    }
+fn unknown(text: &str) -> CollisionError {
+    graph_failure(graph::GraphError::UnknownParty(text.to_owned()))
 }
 
-pub(crate) fn public_hop(hop: &Hop<'_>) -> Value {
-    let day = |d: Option<i32>| date(d).map_or(Value::Null, |d| Value::Text(d.to_string()));
-    Value::Map(BTreeMap::from([
-        ("from".to_owned(), Value::text(hop.from)),
-        ("from_name".to_owned(), Value::text(hop.from_name)),
-        ("to".to_owned(), Value::text(hop.to)),
-        ("to_name".to_owned(), Value::text(hop.to_name)),
-        ("relation".to_owned(), Value::text(hop.relation.as_str())),
-        (
-            "share".to_owned(),
-            hop.share.clone().map_or(Value::Null, Value::Text),
-        ),
-        ("valid_from".to_owned(), day(hop.valid_from)),
-        ("valid_to".to_owned(), day(hop.valid_to)),
-        ("dataset".to_owned(), Value::text(hop.row.dataset.as_ref())),
-        ("key".to_owned(), Value::text(hop.row.key.as_ref())),
-        ("source".to_owned(), Value::text(hop.row.source.as_ref())),
-        ("batch".to_owned(), Value::text(hop.row.batch.as_ref())),
-        ("row".to_owned(), Value::Int(hop.row.row as i64)),
-    ]))
+fn graph_failure(error: graph::GraphError) -> CollisionError {
+    CollisionError::Source(error.into())
 }

@@ -19,7 +19,7 @@ use super::rows::{Row, Shared, each};
 use crate::data::Snapshot;
 use crate::error::{CollisionError, Result};
 use crate::graphs;
-use crate::graphs::questions::{date, public_hop};
+use crate::graphs::answers::{date, public_hop};
 use crate::rules::Bundle;
 use crate::run::views;
 use crate::session::{self, Limits, SessionOptions};
@@ -48,7 +48,7 @@ pub async fn gather(
 ) -> Result<ScreeningInput> {
     let context = session::open(runtime.clone(), snapshot, SessionOptions::default(), None).await?;
     let graph = Arc::new(graphs::build(&context, snapshot).await?);
-    graphs::register_graph(&context, graph.clone());
+    graphs::register_graph(&context, graph.clone()).await?;
     let mut gatherer = Gatherer {
         context,
         bundle,

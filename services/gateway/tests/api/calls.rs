@@ -334,6 +334,105 @@ async fn paths_take_bounded_hops_and_real_dates() {
 }
 
 #[tokio::test]
+async fn ownership_takes_a_fraction_and_a_day() {
+    let served = serve(World::new(0)).await;
+    let request = |as_of: &str, min_share| pb::OwnershipRequest {
+        company: "甲".into(),
+        as_of: as_of.into(),
+        min_share,
+    };
+    let answer = async |request| served.graph().ownership(request).await.map(|a| a.into_inner());
+    let companies = answer(request("2024-02-29", None))
+        .await
+        .expect("answers")
+        .companies;
+    let company = &companies[0];
+    assert_eq!(company.company.as_ref().unwrap().name, "2024-02-29");
+    assert!((company.owners[0].integrated_share - 0.25).abs() < 1e-12 && company.owners[0].controls);
+    assert_eq!(company.over_whole[0].sum, "110.0000");
+    assert_eq!(
+        (company.unowned[0].companies.len(), company.unowned[0].closed),
+        (2, true)
+    );
+    for min_share in [25.0, -0.1, f64::NAN] {
+        let status = answer(request("", Some(min_share))).await.expect_err("refused");
+        assert_eq!(reason(&status), "INVALID_FIELD");
+    }
+}
+
+#[tokio::test]
+async fn the_graph_is_shown_in_bounds_and_exported_in_pieces() {
+    let served = serve(World::new(0)).await;
+    let request = |max_hops| pb::NeighbourhoodRequest {
+        party: "甲".into(),
+        max_hops,
+        as_of: String::new(),
+    };
+    let part = served
+        .graph()
+        .neighbourhood(request(0))
+        .await
+        .expect("answers")
+        .into_inner();
+    assert_eq!(
+        (part.parties[0].distance, part.edges.len(), part.truncated),
+        (2, 2, true)
+    );
+    let status = served
+        .graph()
+        .neighbourhood(request(5))
+        .await
+        .expect_err("refused");
+    assert_eq!(reason(&status), "INVALID_FIELD");
+
+    let components = served
+        .graph()
+        .components(pb::ComponentsRequest::default())
+        .await
+        .expect("answers");
+    let components = components.into_inner().components;
+    assert_eq!((components.len(), components[0].size), (50, 22));
+
+    let known = served
+        .graph()
+        .get_party(pb::GetPartyRequest {
+            party_id: "c1".into(),
+        })
+        .await;
+    assert_eq!(known.expect("answers").into_inner().party.unwrap().party_id, "c1");
+    let unknown = served
+        .graph()
+        .get_party(pb::GetPartyRequest {
+            party_id: "c9".into(),
+        })
+        .await;
+    assert_eq!(unknown.expect_err("there is none").code(), Code::NotFound);
+
+    let mut request = pb::ExportGraphRequest {
+        format: pb::GraphFormat::Ftm.into(),
+        party: "甲".into(),
+        ..Default::default()
+    };
+    let mut stream = served
+        .graph()
+        .export_graph(request.clone())
+        .await
+        .expect("answers")
+        .into_inner();
+    let mut pieces = Vec::new();
+    while let Some(piece) = stream.message().await.expect("goes on") {
+        assert!(piece.data.len() <= 65_536);
+        pieces.push(piece.data);
+    }
+    assert_eq!(pieces.len(), 3);
+    let text = String::from_utf8(pieces.concat()).expect("UTF-8 when put together");
+    assert!(text.starts_with("FollowTheMoney 甲 2 图"));
+    request.format = 0;
+    let status = served.graph().export_graph(request).await.expect_err("refused");
+    assert_eq!(reason(&status), "INVALID_FIELD");
+}
+
+#[tokio::test]
 async fn cases_and_lint_pass_through() {
     let served = serve(World::new(0)).await;
     let tested = served

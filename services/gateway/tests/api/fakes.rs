@@ -496,8 +496,76 @@ impl GraphPort for World {
         Ok(vec![PartyPath {
             hops: vec![Value::Map(hop); max_hops],
             share: Some("51.0000".into()),
+            probability: 0.9,
+            score: 0.8,
             valid_from: as_of,
             valid_to: None,
         }])
+    }
+
+    async fn party(&self, party_id: &str) -> Result<PartyInfo> {
+        match self.find_party(party_id).await?.pop() {
+            Some(found) if found.party_id == party_id => Ok(found),
+            _ => Err(Failure::not_found("PARTY_NOT_FOUND", party_id.to_owned())),
+        }
+    }
+
+    async fn ownership(
+        &self,
+        company: &str,
+        as_of: NaiveDate,
+        min_share: f64,
+    ) -> Result<Vec<CompanyOwnership>> {
+        let name = |id: &str| PartyName {
+            party_id: id.into(),
+            kind: "company".into(),
+            name: as_of.to_string(),
+        };
+        Ok(vec![CompanyOwnership {
+            company: name(company),
+            owners: vec![CompanyOwner {
+                owner: name("p1"),
+                integrated_share: min_share,
+                controls: true,
+                ultimate: true,
+            }],
+            over_whole: vec![(name("c2"), "110.0000".into())],
+            unowned: vec![(vec![name("c3"), name("c4")], true)],
+            truncated: false,
+        }])
+    }
+
+    async fn neighbourhood(&self, party: &str, around: Around) -> Result<PartyNeighbourhood> {
+        let name = PartyName {
+            party_id: party.into(),
+            kind: "company".into(),
+            name: party.into(),
+        };
+        Ok(PartyNeighbourhood {
+            parties: vec![(name, around.max_hops)],
+            edges: vec![Value::Null; 2],
+            truncated: around.parties_max == 500 && around.edges_max == 2_000,
+        })
+    }
+
+    async fn components(
+        &self,
+        size_min: usize,
+        limit: usize,
+        parties_max: usize,
+    ) -> Result<Vec<PartyComponent>> {
+        let component = PartyComponent {
+            component_id: "c1".into(),
+            size: size_min + parties_max,
+            parties: Vec::new(),
+        };
+        Ok(vec![component; limit])
+    }
+
+    async fn export(&self, format: GraphFormat, party: Option<(&str, Around)>) -> Result<String> {
+        let what = party.map_or("all".to_owned(), |(party, around)| {
+            format!("{party} {}", around.max_hops)
+        });
+        Ok(format!("{format:?} {what} ") + &"图".repeat(50_000))
     }
 }

@@ -20,7 +20,7 @@ pub mod sync;
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, OutputFormat};
 use crate::connection::Connection;
 use crate::outcome::{CliError, CliResult};
 use crate::output::Output;
@@ -30,6 +30,12 @@ use crate::wiring::Opening;
 pub async fn dispatch(cli: Cli) -> CliResult {
     let Cli { global, command } = cli;
     let mut output = Output::new(&global);
+    let is_graph = matches!(global.format, OutputFormat::Graphml | OutputFormat::Ftm);
+    if is_graph != matches!(command, Command::Graph(_)) {
+        return Err(CliError::usage(
+            "graph export writes --format graphml or --format ftm, all else table, json or csv",
+        ));
+    }
     let opening = match &command {
         Command::Generate(args) => return generate::generate(args, &mut output).await,
         Command::Match(args) => return match_records::match_records(args, &mut output),
@@ -56,6 +62,8 @@ pub async fn dispatch(cli: Cli) -> CliResult {
         Command::Link(args) => graph::link(&args, &connection, &mut output).await,
         Command::Party(args) => graph::party(&args, &connection, &mut output).await,
         Command::Screen(args) => screen::screen(&args, &connection, &mut output).await,
+        Command::Ubo(args) => graph::ubo(&args, &connection, &mut output).await,
+        Command::Graph(args) => graph::graph(&args, global.format, &connection, &mut output).await,
         Command::Replay(args) => alerts::replay(&args, &connection, &mut output).await,
         Command::Operations(args) => operations::operations(&args, &connection, &mut output).await,
         Command::Generate(_) | Command::Serve(_) | Command::Demo(_) | Command::Match(_) => unreachable!("answered above"),
