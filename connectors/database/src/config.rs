@@ -199,6 +199,11 @@ fn wrong(message: impl Into<String>) -> DatabaseError {
 }
 
 impl DatabaseConfig {
+    /// JSON Schema of a source's table.
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+
     pub fn from_text(text: &str) -> Result<Self, DatabaseError> {
         // Not the error's Display, which would show the line, perhaps one with a password in it.
         let config: Self = toml::from_str(text).map_err(|e| wrong(toml_message(text, &e)))?;

@@ -133,7 +133,7 @@ impl Connector for DatabaseConnector {
         Spec {
             kind: "database",
             title: Bilingual::new("数据库", "Database"),
-            config_schema: schemars::schema_for!(DatabaseConfig).to_value(),
+            config_schema: DatabaseConfig::schema(),
             incremental: true,
             lists_keys: true,
             source: Some(self.config.source.clone()),

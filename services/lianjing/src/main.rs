@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod connection;
 mod follow;
+mod kinds;
 mod metrics;
 mod outcome;
 mod output;

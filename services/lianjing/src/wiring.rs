@@ -10,16 +10,16 @@ use collision::session::Limits;
 use collision::{CollisionError, Engine};
 use domain::Failure;
 use domain::clock::{Clock, SystemClock};
-use files::{FilesConnector, FilesFactory};
+use files::FilesConnector;
 use gateway::{Gateway, Options, Ports};
-use ingest::{Ingest, Registry};
+use ingest::Ingest;
 use lake::Lake;
 use push::PushConnector;
-use remote::RemoteFactory;
 use schedule::Scheduler;
 use tempfile::TempDir;
 
 use crate::cli::Global;
+use crate::kinds;
 use crate::metrics::Metrics;
 use crate::outcome::{CliError, CliResult, chain};
 use crate::output::tell;
@@ -98,7 +98,7 @@ pub async fn open(global: &Global, opening: Opening) -> CliResult<Wired> {
         .sources
         .clone()
         .unwrap_or_else(|| data.join("sources.toml"));
-    let sources = Arc::new(ingest.sources(kinds(), file));
+    let sources = Arc::new(ingest.sources(kinds::all(&clock), file));
     let scheduler = Scheduler::open(&store, clock.clone(), sources.clone())
         .await
         .map_err(failed)?;
@@ -126,11 +126,6 @@ pub async fn open(global: &Global, opening: Opening) -> CliResult<Wired> {
         scheduler,
         _own_data: own_data,
     })
-}
-
-/// The kinds of sources, one line each.
-fn kinds() -> Registry {
-    Registry::default().with(FilesFactory).with(RemoteFactory)
 }
 
 impl Wired {
