@@ -21,8 +21,8 @@ fn walk(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 }
 
 fn main() -> io::Result<()> {
-    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join("../../queries");
-    let root = root.canonicalize()?;
+    // Relative to this package, where build scripts run: a target folder may serve several checkouts.
+    let root = PathBuf::from("../../queries");
     let mut files = Vec::new();
     walk(&root, &mut files)?;
     files.sort();
@@ -33,12 +33,8 @@ fn main() -> io::Result<()> {
             .map_err(io::Error::other)?
             .to_string_lossy()
             .replace('\\', "/");
-        writeln!(
-            list,
-            "    ({name:?}, include_str!({:?})),",
-            file.display().to_string()
-        )
-        .map_err(io::Error::other)?;
+        let text = fs::read_to_string(file)?;
+        writeln!(list, "    ({name:?}, {text:?}),").map_err(io::Error::other)?;
     }
     list.push_str("]\n");
     let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?).join("queries.rs");

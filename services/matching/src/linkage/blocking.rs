@@ -122,10 +122,6 @@ impl Blocks {
         self.starts.len() - 1
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     fn block(&self, number: usize) -> &[u32] {
         &self.members[self.starts[number] as usize..self.starts[number + 1] as usize]
     }
