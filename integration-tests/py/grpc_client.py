@@ -19,6 +19,7 @@ SERVICES = {
     "lianjing.v1.GraphService",
     "lianjing.v1.OperationService",
     "lianjing.v1.QueryService",
+    "lianjing.v1.ScheduleService",
     "lianjing.v1.ScreeningService",
     "grpc.health.v1.Health",
 }

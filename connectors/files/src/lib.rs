@@ -7,8 +7,8 @@
 mod columnar;
 mod connector_files;
 mod error;
-mod file_table;
 mod factory;
+mod file_table;
 mod json_files;
 pub mod mapping;
 mod names;

@@ -251,7 +251,10 @@ fn endpoint(request: &Request, response: &Response, pagination: &Pagination) -> 
         (Some(_), false) => return Err("request: give body or form, not both".to_owned()),
     };
     if request.path.contains(['?', '#']) {
-        return Err(format!("request: path {:?}: put what follows ? under query", request.path));
+        return Err(format!(
+            "request: path {:?}: put what follows ? under query",
+            request.path
+        ));
     }
     if request.method == Method::Get && !matches!(body, BodyPlan::None) {
         return Err("request: a GET has no body; say method = \"POST\"".to_owned());

@@ -34,11 +34,7 @@ const WASTE_MIN: usize = 2;
 pub struct CompactViews;
 
 impl PhysicalOptimizerRule for CompactViews {
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        _: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
             let node_ref: &dyn ExecutionPlan = node.as_ref();
             let keeps_left = node_ref.is::<HashJoinExec>()
@@ -187,9 +183,6 @@ mod tests {
         assert_eq!(batch, compacted);
         assert!(compacted.get_array_memory_size() * 100 < batch.get_array_memory_size());
         let left_alone = compact(batch.clone(), usize::MAX).unwrap();
-        assert_eq!(
-            left_alone.get_array_memory_size(),
-            batch.get_array_memory_size()
-        );
+        assert_eq!(left_alone.get_array_memory_size(), batch.get_array_memory_size());
     }
 }

@@ -3,7 +3,9 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, StringViewArray};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, StringViewArray,
+};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use datafusion::error::Result;
@@ -27,7 +29,11 @@ pub fn all() -> Vec<ScalarUDF> {
         function("local_date", timestamps(), DataType::Date32, local_date),
         udf(
             "hash64",
-            TypeSignature::OneOf((1..=8).map(|n| TypeSignature::Exact(vec![DataType::Utf8View; n])).collect()),
+            TypeSignature::OneOf(
+                (1..=8)
+                    .map(|n| TypeSignature::Exact(vec![DataType::Utf8View; n]))
+                    .collect(),
+            ),
             DataType::Int64,
             Work::Texts(hash64),
         ),

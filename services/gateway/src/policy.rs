@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn the_shipped_api_declares_a_policy_everywhere() {
         let methods = Methods::read(proto::FILE_DESCRIPTOR_SET).expect("complete");
-        assert_eq!(methods.services().len(), 7);
+        assert_eq!(methods.services().len(), 8);
         let list = methods
             .get("/lianjing.v1.AlertService/ListAlerts")
             .expect("is there");

@@ -7,8 +7,8 @@ use proto::v1::connector_service_client::ConnectorServiceClient;
 use proto::v1::graph_service_client::GraphServiceClient;
 use proto::v1::operation_service_client::OperationServiceClient;
 use proto::v1::query_service_client::QueryServiceClient;
-use proto::v1::screening_service_client::ScreeningServiceClient;
 use proto::v1::schedule_service_client::ScheduleServiceClient;
+use proto::v1::screening_service_client::ScreeningServiceClient;
 use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 

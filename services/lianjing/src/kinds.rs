@@ -26,7 +26,11 @@ pub fn all(clock: &Arc<dyn Clock>) -> Registry {
         .with(database());
     for (kind, zh, en) in [
         ("ocds", "公开采购数据（OCDS）", "Open contracting data (OCDS)"),
-        ("bods", "受益所有权数据（BODS）", "Beneficial ownership data (BODS)"),
+        (
+            "bods",
+            "受益所有权数据（BODS）",
+            "Beneficial ownership data (BODS)",
+        ),
         ("ftm", "FollowTheMoney 实体", "FollowTheMoney entities"),
         ("debarment", "失信与处罚名单", "Debarment and credit lists"),
     ] {
@@ -65,7 +69,11 @@ fn platform_rest(clock: Arc<dyn Clock>) -> impl ConnectorFactory + 'static {
         ..Spec::default()
     };
     FromTable::new(spec, move |config: Table, base: &Path| {
-        boxed(RestConnector::from_value(Value::Table(config), base, clock.clone()))
+        boxed(RestConnector::from_value(
+            Value::Table(config),
+            base,
+            clock.clone(),
+        ))
     })
 }
 
@@ -86,10 +94,7 @@ fn database() -> impl ConnectorFactory + 'static {
     })
 }
 
-fn open_standard(
-    kind: &'static str,
-    title: Bilingual,
-) -> impl ConnectorFactory + 'static {
+fn open_standard(kind: &'static str, title: Bilingual) -> impl ConnectorFactory + 'static {
     let spec = Spec {
         kind,
         title,
@@ -101,11 +106,7 @@ fn open_standard(
     })
 }
 
-fn watched(
-    kind: &'static str,
-    title: Bilingual,
-    clock: Arc<dyn Clock>,
-) -> impl ConnectorFactory + 'static {
+fn watched(kind: &'static str, title: Bilingual, clock: Arc<dyn Clock>) -> impl ConnectorFactory + 'static {
     let spec = Spec {
         kind,
         title,

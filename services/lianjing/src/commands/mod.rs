@@ -66,7 +66,9 @@ pub async fn dispatch(cli: Cli) -> CliResult {
         Command::Graph(args) => graph::graph(&args, global.format, &connection, &mut output).await,
         Command::Replay(args) => alerts::replay(&args, &connection, &mut output).await,
         Command::Operations(args) => operations::operations(&args, &connection, &mut output).await,
-        Command::Generate(_) | Command::Serve(_) | Command::Demo(_) | Command::Match(_) => unreachable!("answered above"),
+        Command::Generate(_) | Command::Serve(_) | Command::Demo(_) | Command::Match(_) => {
+            unreachable!("answered above")
+        }
     };
     let flushed = output.flush();
     connection.close().await;

@@ -41,7 +41,10 @@ pub fn join<'a>(
         if mention.kind == PartyKind::Person {
             continue;
         }
-        let key = mention.name.as_deref().and_then(|name| names.known_key(name.trim()));
+        let key = mention
+            .name
+            .as_deref()
+            .and_then(|name| names.known_key(name.trim()));
         match (identity, key) {
             (Some(Identity::Uscc(uscc)), Some(key)) => drop(known_keys.insert((key, *uscc))),
             (Some(Identity::Name(key)), _) => {
