@@ -54,6 +54,8 @@ pub fn join<'a>(
             _ => {}
         }
     }
+    // A name that several codes go by was told as ambiguous already.
+    known_keys.iter().for_each(|(key, _)| drop(unknown.remove(key)));
     if known_keys.is_empty() || unknown.is_empty() {
         return;
     }

@@ -184,7 +184,7 @@ fn an_id_registered_twice_is_not_joined_on() {
         order("S1", "恒泰", ""),
     ];
     assert_eq!(keys(mentions.clone()), [A, B, "name:恒泰"]);
-    assert_eq!(codes(&resolved(mentions)), ["AMBIGUOUS_ID"]);
+    assert_eq!(codes(&resolved(mentions)), ["AMBIGUOUS_ID", "NAME_RESEMBLES"]);
 }
 
 #[test]
