@@ -69,6 +69,13 @@ impl From<WatchError> for Failure {
                 source: Store::NotFound { .. },
                 ..
             } => (FailureKind::NotFound, "BUCKET_NOT_FOUND"),
+            // Listing tells these only in the server's own words, which S3 fixes.
+            WatchError::Bucket { source, .. } if says(&source, "<Code>NoSuchBucket</Code>") => {
+                (FailureKind::NotFound, "BUCKET_NOT_FOUND")
+            }
+            WatchError::Bucket { source, .. } if says(&source, "<Code>AccessDenied</Code>") => {
+                (FailureKind::Precondition, "BUCKET_DENIED")
+            }
             WatchError::Bucket { .. } => (FailureKind::Unavailable, "BUCKET_UNAVAILABLE"),
             WatchError::Spool { .. } => (FailureKind::Unavailable, "DISK_UNWRITABLE"),
             WatchError::State { .. } => (FailureKind::Internal, "INTERNAL"),
@@ -76,4 +83,9 @@ impl From<WatchError> for Failure {
         };
         Failure::new(kind, reason, Failure::internal(&error).message)
     }
+}
+
+/// Whether a store's answer has this code of S3.
+fn says(error: &object_store::Error, code: &str) -> bool {
+    matches!(error, object_store::Error::Generic { .. }) && error.to_string().contains(code)
 }
