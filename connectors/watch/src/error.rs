@@ -70,10 +70,10 @@ impl From<WatchError> for Failure {
                 ..
             } => (FailureKind::NotFound, "BUCKET_NOT_FOUND"),
             // Listing tells these only in the server's own words, which S3 fixes.
-            WatchError::Bucket { source, .. } if says(&source, "<Code>NoSuchBucket</Code>") => {
+            WatchError::Bucket { ref source, .. } if says(source, "<Code>NoSuchBucket</Code>") => {
                 (FailureKind::NotFound, "BUCKET_NOT_FOUND")
             }
-            WatchError::Bucket { source, .. } if says(&source, "<Code>AccessDenied</Code>") => {
+            WatchError::Bucket { ref source, .. } if says(source, "<Code>AccessDenied</Code>") => {
                 (FailureKind::Precondition, "BUCKET_DENIED")
             }
             WatchError::Bucket { .. } => (FailureKind::Unavailable, "BUCKET_UNAVAILABLE"),
