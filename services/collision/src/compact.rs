@@ -77,7 +77,7 @@ fn holds_views(plan: &Arc<dyn ExecutionPlan>) -> bool {
     plan.schema().fields().iter().any(|f| is_view(f.data_type()))
 }
 
-/// Passes rows on unchanged, in small batches' clothes.
+/// Passes rows on unchanged, with no more buffers than they need.
 #[derive(Debug, Clone)]
 struct CompactExec {
     input: Arc<dyn ExecutionPlan>,
