@@ -9,6 +9,26 @@ intervals as (
     select * from agreement_intervals
 ),
 
+-- most have one agreement, which needs no looking for seams
+signers as (
+    select
+        hospital_id,
+        supplier_party_id,
+        kind,
+        count(*) as agreements,
+        min(starts_on) as starts_on,
+        max(ends_on) as ends_on
+    from intervals
+    group by hospital_id, supplier_party_id, kind
+),
+
+intervals_of_several as (
+    select i.* from intervals as i
+    inner join signers as s
+        on i.hospital_id = s.hospital_id and i.supplier_party_id = s.supplier_party_id and i.kind = s.kind
+    where s.agreements > 1
+),
+
 reach as (
     select
         *,
@@ -17,7 +37,7 @@ reach as (
             order by starts_on, ends_on, agreement_id
             rows between unbounded preceding and 1 preceding
         ) as covered_to
-    from intervals
+    from intervals_of_several
 ),
 
 breaks as (
@@ -49,6 +69,10 @@ final as (
             partition by hospital_id, supplier_party_id, kind order by starts_on
         ) as renewed_on
     from stretches
+    union all
+    select hospital_id, supplier_party_id, kind, starts_on, ends_on, cast(null as date) as renewed_on
+    from signers
+    where agreements = 1
 )
 
 select * from final

@@ -21,7 +21,28 @@ code_bounds as (
     where supplier_party_id is null
 ),
 
--- the one pass over all lines; spans of one key do not overlap, so that a line is there once
+-- below this no line of the code is too dear, whoever sold it and whenever
+code_floors as (
+    select national_code, min(price_bound) as price_floor
+    from listing_bounds
+    group by national_code
+),
+
+-- the one pass over all lines
+lines_above_floor as (
+    select p.order_id, p.line_no
+    from purchases as p
+    inner join code_floors as f on p.national_code = f.national_code
+    where p.unit_price > f.price_floor
+),
+
+-- few are left, and read whole (the engine looks for the rows of the right side in the left)
+suspect_lines as (
+    select p.* from lines_above_floor as l
+    inner join purchases as p on l.order_id = p.order_id and l.line_no = p.line_no
+),
+
+-- spans of one key do not overlap, so that a line is there once
 doubtful_lines as (
     select
         p.order_id,
@@ -37,7 +58,7 @@ doubtful_lines as (
         p.quantity,
         p.unit_price,
         p.ordered_at
-    from purchases as p
+    from suspect_lines as p
     inner join code_bounds as c
         on
             p.national_code = c.national_code

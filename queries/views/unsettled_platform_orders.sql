@@ -4,16 +4,23 @@ title: {zh: 未逐笔对应的平台订单号, en: "Numbers of platform orders t
 ---*/
 with
 
+-- nearly all lines and orders cancel out; what else stands in the groups of the others is looked at again
+groups as (
+    select * from unbalanced_orders
+),
+
 lines as (
-    select * from purchases
-    where national_code is not null
+    select l.* from purchases as l
+    left semi join groups as g on hash64(l.platform_order_id) & 4194303 = g.order_group
+    where l.national_code is not null
 ),
 
 platform as (
-    select * from platform_orders_known
+    select p.* from platform_orders_known as p
+    left semi join groups as g on hash64(p.platform_order_id) & 4194303 = g.order_group
 ),
 
--- the one pass over all lines and orders: each with what must agree, as one number, and what was ordered and bought
+-- each with what must agree, as one number, and what was ordered and bought
 claims_and_orders as (
     select
         platform_order_id,
@@ -21,7 +28,6 @@ claims_and_orders as (
         quantity as bought,
         cast(null as decimal(18, 4)) as ordered
     from lines
-    where platform_order_id is not null
     union all
     select
         platform_order_id,
@@ -31,7 +37,7 @@ claims_and_orders as (
     from platform
 ),
 
--- nearly all end here: the lines that name an order are of its hospital, product and supplier, and buy all of it
+-- settled are: the lines that name an order are of its hospital, product and supplier, and buy all of it
 orders_unsettled as (
     select platform_order_id
     from claims_and_orders

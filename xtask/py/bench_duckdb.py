@@ -38,7 +38,11 @@ create macro norm_phone(t) as case
     then regexp_replace(regexp_replace(t, '[^0-9]', '', 'g'), '^(0086|86)(1[0-9]{10})$', '\\2') end;
 create macro norm_account(t) as case
     when length(regexp_replace(t, '[^0-9]', '', 'g')) >= 8 then regexp_replace(t, '[^0-9]', '', 'g') end;
-create macro hash64(a, b, c) as case when a is not null and b is not null and c is not null then hash(a, b, c) end;
+create macro hash64(a) as case when a is not null then hash(a) end,
+    (a, b, c) as case when a is not null and b is not null and c is not null then hash(a, b, c) end;
+create macro balance64(q, a, b, c, d) as case
+    when a is not null and b is not null and c is not null and d is not null
+    then cast(hash(a, b, c, d) >> 1 as hugeint) * cast(q * 10000 as bigint) end;
 create macro regexp_like(t, p) as regexp_matches(t, p);
 """
 

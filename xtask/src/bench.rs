@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::{root, run as run_command, setup, target_dir};
+use crate::{cargo, root, run as run_command, setup, target_dir};
 
 /// The peer's version.
 const DUCKDB: &str = "duckdb==2.0.0";
@@ -50,11 +50,11 @@ struct Measured {
 }
 
 /// One rule of a run of ours.
-struct RuleRun {
-    state: String,
+pub struct RuleRun {
+    pub state: String,
     hits: u64,
-    opened: u64,
-    changed: u64,
+    pub opened: u64,
+    pub changed: u64,
     elapsed_ms: u64,
 }
 
@@ -77,15 +77,6 @@ pub fn run(args: Args) -> Result<()> {
     }
     std::fs::create_dir_all(&dir).with_context(|| format!("could not create {}", dir.display()))?;
     let python = setup::venv(&target, "py-bench", &[DUCKDB, "pytz"])?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let release = |what: &[&str]| {
-        let mut command = Command::new(&cargo);
-        command
-            .current_dir(root())
-            .args(["build", "--locked", "--release", "--package"])
-            .args(what);
-        run_command(&mut command)
-    };
     let binary = match &args.binary {
         Some(path) => path.clone(),
         None => {
@@ -114,6 +105,15 @@ pub fn run(args: Args) -> Result<()> {
             .with_context(|| format!("could not remove {}", bench.dir.display()))?;
     }
     Ok(())
+}
+
+/// Builds a package, or an example of one, for measuring.
+pub fn release(what: &[&str]) -> Result<()> {
+    run_command(
+        cargo()
+            .args(["build", "--locked", "--release", "--package"])
+            .args(what),
+    )
 }
 
 impl Bench {
@@ -177,6 +177,9 @@ impl Bench {
         let stdout = self.dir.join(format!("{name}.out"));
         let out = std::fs::File::create(&stdout)
             .with_context(|| format!("could not create {}", stdout.display()))?;
+        let log = self.dir.join(format!("{name}.log"));
+        let log =
+            std::fs::File::create(&log).with_context(|| format!("could not create {}", log.display()))?;
         eprintln!("xtask: lianjing {}", args.join(" "));
         let status = Command::new(&self.python)
             .arg(root().join("xtask/py/measure.py"))
@@ -186,13 +189,21 @@ impl Bench {
             .arg(self.dir.join("data"))
             .args(["--threads", &self.threads.to_string(), "--lang", "en"])
             .args(args)
+            // Tells the steps of a run that belong to no rule.
+            .env("LIANJING_LOG", "collision=debug")
+            .env("NO_COLOR", "1")
             .stdout(out)
+            .stderr(log)
             .status()
             .context("could not start measure.py")?;
         match status.code() {
             Some(0) => {}
             Some(3) => eprintln!("xtask: some input was quarantined or some rule was not evaluable"),
-            _ => bail!("lianjing {} ended with {status}", args.join(" ")),
+            _ => bail!(
+                "lianjing {} ended with {status}; see {name}.log in {}",
+                args.join(" "),
+                self.dir.display()
+            ),
         }
         let measured: Value = read_json(&report)?;
         Ok(Measured {
@@ -326,6 +337,7 @@ impl Bench {
             found.first.seconds / peer_total.max(0.001),
             engine / peer_total.max(0.001)
         )?;
+        views_table(&mut out, &self.dir.join("run-first.log"), peer)?;
         rules_table(&mut out, found)?;
         writeln!(out, "\n## What the alerts are worth\n\n```\n{}```", found.scored)?;
         writeln!(
@@ -352,6 +364,56 @@ struct Findings {
     scored: String,
     /// The peer's report, and its peak memory in megabytes.
     peer: (Value, u64),
+}
+
+/// Steps that several rules share and those of no rule, as the log of the run tells them.
+fn views_table(out: &mut String, log: &Path, peer: &Value) -> Result<()> {
+    let log = std::fs::read_to_string(log).with_context(|| format!("could not read {}", log.display()))?;
+    writeln!(
+        out,
+        "Where the time goes. Views that are read twice or more are computed once by either program; two rules run at a time.\n"
+    )?;
+    writeln!(out, "| step | lianjing | DuckDB |")?;
+    writeln!(out, "|---|---|---|")?;
+    let mut views = std::collections::BTreeSet::new();
+    for line in log.lines() {
+        let field = |name: &str| {
+            line.split_whitespace()
+                .find_map(|w| w.strip_prefix(name))
+                .map(|v| v.trim_matches('"').to_owned())
+        };
+        let Some(elapsed) = field("elapsed_ms=") else {
+            continue;
+        };
+        if let Some(view) = field("view=").filter(|_| line.contains("view.kept")) {
+            let theirs = match peer["shared"][&view].as_f64() {
+                Some(seconds) => format!("{:.0} ms", seconds * 1e3),
+                None => "within its readers".to_owned(),
+            };
+            writeln!(out, "| view {view} | {elapsed} ms | {theirs} |")?;
+            views.insert(view);
+        } else if line.contains("run.step")
+            && let Some(step) = line.split_once("step=").map(|(_, s)| s)
+        {
+            let step = step
+                .split(" elapsed_ms=")
+                .next()
+                .unwrap_or(step)
+                .trim_matches('"');
+            writeln!(out, "| {step} | {elapsed} ms | |")?;
+        }
+    }
+    for (view, seconds) in peer["shared"].as_object().into_iter().flatten() {
+        if !views.contains(view) {
+            writeln!(
+                out,
+                "| view {view} | within its readers | {:.0} ms |",
+                seconds.as_f64().unwrap_or_default() * 1e3
+            )?;
+        }
+    }
+    writeln!(out)?;
+    Ok(())
 }
 
 fn rules_table(out: &mut String, found: &Findings) -> Result<()> {
@@ -443,7 +505,7 @@ fn machine() -> String {
 }
 
 /// The report lines of a run, by rule.
-fn rule_runs(stdout: &Path) -> Result<BTreeMap<String, RuleRun>> {
+pub fn rule_runs(stdout: &Path) -> Result<BTreeMap<String, RuleRun>> {
     let text =
         std::fs::read_to_string(stdout).with_context(|| format!("could not read {}", stdout.display()))?;
     let mut rules = BTreeMap::new();
@@ -488,7 +550,7 @@ fn conservation(stdout: &Path) -> Result<String> {
     ))
 }
 
-fn read_json(path: &Path) -> Result<Value> {
+pub fn read_json(path: &Path) -> Result<Value> {
     let text = std::fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
     serde_json::from_slice(&text).with_context(|| format!("{} is not JSON", path.display()))
 }

@@ -3,6 +3,7 @@
 
 mod bench;
 mod bench_matching;
+mod bench_score;
 mod setup;
 mod tidy;
 
@@ -58,6 +59,8 @@ enum Chore {
 enum BenchOf {
     /// Accuracy and speed of matching beside Splink; writes docs/benchmarks-matching.md.
     Matching(bench_matching::Args),
+    /// What was planted against what was found, for several sizes and seeds.
+    Score(bench_score::Args),
 }
 
 fn main() -> Result<()> {
@@ -70,6 +73,10 @@ fn main() -> Result<()> {
             of: Some(BenchOf::Matching(args)),
             ..
         } => bench_matching::run(args),
+        Chore::Bench {
+            of: Some(BenchOf::Score(args)),
+            ..
+        } => bench_score::run(args),
         Chore::Tidy => tidy::check(&root),
         Chore::Lint => lint(&root),
     }
@@ -103,7 +110,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 
 /// Cargo as a newcomer would call it. What `cargo run` says of this package is taken away: some build scripts
 /// look at it, and everything above them would be built anew for each way of calling.
-fn cargo() -> Command {
+pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     let told = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");

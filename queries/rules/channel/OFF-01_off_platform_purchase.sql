@@ -1,6 +1,6 @@
 /*---
 id: OFF-01
-version: 2
+version: 3
 title: {zh: 违规线下采购, en: Bought off the platform}
 target: OFF
 status: stable
@@ -122,13 +122,7 @@ events as (
         on_day as claim_day,
         null as order_day,
         bought - linked as quantity,
-        claim_id,
-        bought,
-        linked,
-        amount,
-        fault,
-        claim_lines,
-        claim_order_ids
+        claim_id
     from open_claims
     union all
     select
@@ -140,19 +134,18 @@ events as (
         null as claim_day,
         on_day as order_day,
         spare as quantity,
-        null as claim_id,
-        null as bought,
-        null as linked,
-        null as amount,
-        null as fault,
-        null as claim_lines,
-        make_array(platform_order_id) as claim_order_ids
+        null as claim_id
     from spare_orders
 ),
 
--- first the very quantities, where there are claims and orders of one
+-- first the very quantities, where there are claims and orders of one; nearly all are one claim and its order
 equal_quantities as (
-    select hospital_id, code, supplier, quantity
+    select
+        hospital_id,
+        code,
+        supplier,
+        quantity,
+        count(*) = 2 and abs(max(claim_day) - max(order_day)) <= $window_days as is_pair
     from events
     group by hospital_id, code, supplier, quantity
     having count(claim_day) > 0 and count(order_day) > 0
@@ -161,12 +154,13 @@ equal_quantities as (
 events_of_equal as (
     select e.*
     from events as e
-    left semi join equal_quantities as q
+    inner join equal_quantities as q
         on
             e.hospital_id = q.hospital_id
             and e.code = q.code
             and e.supplier = q.supplier
             and e.quantity = q.quantity
+    where not q.is_pair
 ),
 
 events_of_no_equal as (
@@ -236,21 +230,18 @@ without_equal as (
 
 events_without_equal as (
     select
-        event_id, hospital_id, code, supplier, on_day, claim_day, order_day, quantity,
-        claim_id, bought, linked, amount, fault, claim_lines, claim_order_ids
+        event_id, hospital_id, code, supplier, on_day, claim_day, order_day, quantity, claim_id
     from without_equal
     union all
     select
-        event_id, hospital_id, code, supplier, on_day, claim_day, order_day, quantity,
-        claim_id, bought, linked, amount, fault, claim_lines, claim_order_ids
+        event_id, hospital_id, code, supplier, on_day, claim_day, order_day, quantity, claim_id
     from events_of_no_equal
 ),
 
 -- then sums: what hangs together within the window, whatever its quantities
 sums_beside as (
     select
-        event_id, hospital_id, code, supplier, on_day, claim_day, order_day, quantity,
-        claim_id, bought, linked, amount, fault, claim_lines, claim_order_ids,
+        event_id, hospital_id, code, supplier, on_day, claim_day, order_day, quantity, claim_id,
         max(claim_day) over before as last_claim,
         max(order_day) over before as last_order,
         min(claim_day) over onward as next_claim,
@@ -294,10 +285,19 @@ group_totals as (
     window whole_group as (partition by hospital_id, code, supplier, group_no)
 ),
 
--- groups whose spare orders do not bear their claims out: few, so that only these are gathered
+-- groups whose spare orders do not bear their claims out: few, so that only here what was claimed is looked up again
 groups_open as (
-    select * from group_totals
-    where group_claims > 0 and (group_events = group_claims or group_claimed > group_spare)
+    select
+        g.*,
+        c.bought,
+        c.linked,
+        c.amount,
+        c.fault,
+        c.claim_lines,
+        coalesce(c.claim_order_ids, make_array(g.event_id)) as claim_order_ids
+    from group_totals as g
+    left join open_claims as c on g.claim_id = c.claim_id
+    where g.group_claims > 0 and (g.group_events = g.group_claims or g.group_claimed > g.group_spare)
 ),
 
 cases as (

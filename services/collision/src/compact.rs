@@ -22,8 +22,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::StreamExt;
 
-/// Kept bytes of a column below which nothing is copied, before an operator that keeps all its rows.
-const KEPT_BYTES_MIN: usize = 64 << 10;
+/// Kept bytes of a column below which nothing is copied, where all rows are kept.
+pub const KEPT_BYTES_MIN: usize = 64 << 10;
 /// The same before an exchange, which keeps a few batches: only what a join left behind is worth a copy there.
 const EXCHANGED_BYTES_MIN: usize = 8 << 20;
 /// Copied when a column keeps this many times what its rows hold.
@@ -138,7 +138,7 @@ impl ExecutionPlan for CompactExec {
 }
 
 /// The batch with each text column that keeps `bytes_min` or more, and much more than its rows hold, copied.
-fn compact(batch: RecordBatch, bytes_min: usize) -> Result<RecordBatch> {
+pub fn compact(batch: RecordBatch, bytes_min: usize) -> Result<RecordBatch> {
     let compacted: Vec<Option<ArrayRef>> = batch
         .columns()
         .iter()

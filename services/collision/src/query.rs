@@ -38,19 +38,19 @@ pub async fn answer(
     }
     let options = SessionOptions {
         for_questions: true,
+        late_columns: true,
         ..SessionOptions::default()
     };
     let context = session::open(runtime, snapshot, options, None).await?;
-    if bundle
-        .reads(&query)
-        .1
-        .iter()
-        .any(|f| graphs::FUNCTIONS.contains(&f.as_str()))
-    {
-        graphs::register(&context, snapshot).await?;
-    }
+    let over_graph = graphs::are_asked(&bundle.reads(&query).1);
+    let graph = async {
+        if over_graph {
+            graphs::register(&context, snapshot).await?;
+        }
+        Ok(())
+    };
     let as_of = snapshot.taken_on();
-    let opened = views::open(&context, bundle, &[&query], as_of, limits).await?;
+    let opened = views::open(&context, bundle, &[&query], as_of, limits, graph).await?;
     if let Some((view, problem)) = opened.failed.first_key_value() {
         return Err(CollisionError::NotAQuery(format!(
             "it reads the view {view}, which is broken: {problem}"

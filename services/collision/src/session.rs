@@ -109,6 +109,9 @@ pub async fn open(
     let settings = config.options_mut();
     settings.sql_parser.parse_float_as_decimal = true;
     settings.optimizer.prefer_hash_join = options.hash_join;
+    // Sharing the larger side out to threads means copying all its rows; a side of this size is built once instead.
+    settings.optimizer.hash_join_single_partition_threshold_rows = 1 << 20;
+    settings.optimizer.hash_join_single_partition_threshold = 64 << 20;
     // Rows are picked by a few columns before the others are decoded.
     settings.execution.parquet.pushdown_filters = options.late_columns;
     let state = SessionStateBuilder::new()
@@ -121,8 +124,11 @@ pub async fn open(
     context
         .register_function_rewrite(Arc::new(CompactLists))
         .map_err(CollisionError::engine("the engine's settings"))?;
-    for function in functions::all() {
+    for function in functions::scalars() {
         context.register_udf(function);
+    }
+    for function in functions::aggregates() {
+        context.register_udaf(function);
     }
     let lookup = snapshot.parties().await?;
     let ids = parties::lookup_function(lookup.clone(), false);

@@ -1,6 +1,7 @@
 //! A lake table at a snapshot as DataFusion sees it: a bare Parquet scan with exact row counts, in which
 //! deleted rows are never decoded.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +11,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{ColumnStatistics, Result as EngineResult, Statistics};
+use datafusion::common::{ColumnStatistics, Result as EngineResult, ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
@@ -18,7 +19,7 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown};
 use datafusion::object_store::{self, ObjectMeta};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -123,6 +124,31 @@ impl LakeTable {
         Self::without_rows(shape.read_schema())
     }
 
+    /// Whether no row of the files can fail this filter: such a filter would only cost time. Bounds and counts of
+    /// files with deleted rows are those of all their rows, so that they prove as much.
+    fn holds_for_all(&self, filter: &Expr) -> bool {
+        match filter {
+            Expr::IsNotNull(inner) => self.known(inner).is_some_and(no_nulls),
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (op, &**left, &**right) {
+                (Operator::And, ..) => self.holds_for_all(left) && self.holds_for_all(right),
+                (Operator::Or, ..) => self.holds_for_all(left) || self.holds_for_all(right),
+                (_, _, Expr::Literal(value, _)) => self.known(left).is_some_and(|c| always(c, *op, value)),
+                (_, Expr::Literal(value, _), _) => op
+                    .swap()
+                    .is_some_and(|op| self.known(right).is_some_and(|c| always(c, op, value))),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// What is known of a bare column.
+    fn known(&self, expr: &Expr) -> Option<&ColumnStatistics> {
+        let Expr::Column(column) = expr else { return None };
+        let place = self.schema.index_of(column.name()).ok()?;
+        self.statistics.column_statistics.get(place)
+    }
+
     fn without_rows(schema: SchemaRef) -> Self {
         let statistics = Statistics {
             num_rows: Precision::Exact(0),
@@ -135,6 +161,30 @@ impl LakeTable {
             statistics,
         }
     }
+}
+
+fn no_nulls(column: &ColumnStatistics) -> bool {
+    column.null_count.get_value() == Some(&0)
+}
+
+/// Whether every value of the column compares so with `value`. Bounds of text may have been cut, and prove nothing.
+fn always(column: &ColumnStatistics, op: Operator, value: &ScalarValue) -> bool {
+    let bound = match op {
+        Operator::Lt | Operator::LtEq => column.max_value.get_value(),
+        Operator::Gt | Operator::GtEq => column.min_value.get_value(),
+        _ => None,
+    };
+    let Some(bound) = bound.filter(|b| b.data_type() == value.data_type() && b.data_type().is_primitive())
+    else {
+        return false;
+    };
+    let holds = match bound.partial_cmp(value) {
+        Some(Ordering::Less) => matches!(op, Operator::Lt | Operator::LtEq),
+        Some(Ordering::Greater) => matches!(op, Operator::Gt | Operator::GtEq),
+        Some(Ordering::Equal) => matches!(op, Operator::LtEq | Operator::GtEq),
+        None => false,
+    };
+    holds && no_nulls(column)
 }
 
 /// Files never change once written, so the cache of footers may use one time for all.
@@ -218,9 +268,16 @@ impl TableProvider for LakeTable {
         Some(self.statistics.clone())
     }
 
-    /// The scan leaves out what statistics show to be out of range; the engine filters the rest.
+    /// A filter that the statistics show to hold for every row is done with; of the others the scan leaves out what
+    /// is out of range, and the engine filters the rest.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> EngineResult<Vec<TableProviderFilterPushDown>> {
-        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+        Ok(filters
+            .iter()
+            .map(|filter| match self.holds_for_all(filter) {
+                true => TableProviderFilterPushDown::Exact,
+                false => TableProviderFilterPushDown::Inexact,
+            })
+            .collect())
     }
 
     async fn scan(

@@ -23,6 +23,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::Cli;
 
+/// The engine makes and drops many middling buffers on all threads, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_env("LIANJING_LOG").unwrap_or_else(|_| EnvFilter::new("error"));

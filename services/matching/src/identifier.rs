@@ -19,6 +19,14 @@ fn fold(text: &str) -> String {
     if text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase()) {
         return text.to_owned();
     }
+    if text.is_ascii() {
+        // Composed already.
+        return text
+            .chars()
+            .filter(|c| !is_filler(*c))
+            .map(|c| c.to_ascii_uppercase())
+            .collect();
+    }
     text.nfkc()
         .filter(|c| !is_filler(*c))
         .flat_map(char::to_uppercase)

@@ -29,6 +29,11 @@ pub const FUNCTIONS: [&str; 9] = [
     "bidding_communities",
 ];
 
+/// Whether one of these functions is over the graph.
+pub fn are_asked<'f>(functions: impl IntoIterator<Item = &'f String>) -> bool {
+    functions.into_iter().any(|f| FUNCTIONS.contains(&f.as_str()))
+}
+
 /// The datasets that the graph is built from.
 pub const DATASETS: [&str; 6] = [
     "staff",

@@ -75,12 +75,11 @@ impl Runner {
     pub async fn open(&self, rules: &[&LoadedRule], request: &RunRequest) -> Result<Opened> {
         let options = SessionOptions {
             threads: request.threads,
+            late_columns: true,
             ..SessionOptions::default()
         };
         let reads: Vec<_> = rules.iter().map(|r| self.bundle.reads(&r.query)).collect();
-        let over_graph = reads
-            .iter()
-            .any(|(_, f)| f.iter().any(|f| graphs::FUNCTIONS.contains(&f.as_str())));
+        let over_graph = reads.iter().any(|(_, functions)| graphs::are_asked(functions));
         let mut datasets: BTreeSet<String> = reads.into_iter().flat_map(|(tables, _)| tables).collect();
         datasets.extend(
             rules
@@ -102,12 +101,24 @@ impl Runner {
             .filter(|r| facts.reason(&r.spec, request.as_of).is_none())
             .map(|r| &r.query)
             .collect();
-        if over_graph && !queries.is_empty() {
-            graphs::register(&context, &self.snapshot).await?;
-        }
-        let step = step.end("graph");
-        let views = views::open(&context, &self.bundle, &queries, request.as_of, &self.limits).await?;
-        step.end("views");
+        let graph = async {
+            if over_graph && !queries.is_empty() {
+                let step = Step::begin();
+                graphs::register(&context, &self.snapshot).await?;
+                step.end("graph");
+            }
+            Ok(())
+        };
+        let views = views::open(
+            &context,
+            &self.bundle,
+            &queries,
+            request.as_of,
+            &self.limits,
+            graph,
+        )
+        .await?;
+        step.end("views and graph");
         Ok(Opened {
             context,
             facts,

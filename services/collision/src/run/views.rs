@@ -22,10 +22,13 @@ use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::basic::Compression;
 use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionContext};
-use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use tempfile::TempDir;
 
+use crate::compact::{KEPT_BYTES_MIN, compact};
 use crate::error::{CollisionError, Result};
+use crate::graphs;
 use crate::rules::Bundle;
 use crate::session::{Limits, register};
 use crate::sql::{Query, params};
@@ -42,19 +45,30 @@ pub struct OpenedViews {
     reserved: Vec<MemoryReservation>,
 }
 
+/// Views computed at the same time, beside the graph.
+const CONCURRENT_VIEWS_MAX: usize = 2;
+
 /// Registers every view that one of the queries reads. One that joins, aggregates, sorts or unites and is read
-/// twice or more is computed here, once; the others are read in place.
+/// twice or more is computed here, once; the others are read in place. Views over the graph wait for `graph`,
+/// which registers its functions; the others do not.
 pub async fn open(
     context: &SessionContext,
     bundle: &Bundle,
     queries: &[&Query],
     as_of: NaiveDate,
     limits: &Limits,
+    graph: impl Future<Output = Result<()>>,
 ) -> Result<OpenedViews> {
     let mut opened = OpenedViews::default();
     let order = in_order(bundle, queries);
-    let mut heavy = BTreeSet::new();
-    for name in &order {
+    let over_graph: BTreeSet<&str> = order
+        .iter()
+        .filter(|name| graphs::are_asked(&bundle.reads(&bundle.views[*name].query).1))
+        .map(String::as_str)
+        .collect();
+    // What the graph answers is never for nothing.
+    let mut heavy: BTreeSet<String> = over_graph.iter().map(|name| (*name).to_owned()).collect();
+    for name in order.iter().filter(|name| !over_graph.contains(name.as_str())) {
         match inline(context, bundle, name, as_of).await {
             Ok(plan) if is_heavy(&plan) => drop(heavy.insert(name.clone())),
             Ok(_) => {}
@@ -62,25 +76,56 @@ pub async fn open(
         }
     }
     let shared = shared(bundle, queries, &order, &heavy);
-    if shared.is_empty() {
-        return Ok(opened);
-    }
-    for name in order
+    let mut waiting: Vec<&str> = order
         .iter()
+        .map(String::as_str)
         .filter(|name| !opened.failed.contains_key(*name))
-        .cloned()
-        .collect::<Vec<_>>()
-    {
-        // Planned anew, because a view below may be kept by now.
-        let done = match inline(context, bundle, &name, as_of).await {
-            Ok(plan) if shared.contains(&name) && is_heavy(&plan) => {
-                keep(context, &name, plan, limits, &mut opened).await
+        .collect();
+    let mut unfinished: BTreeSet<&str> = waiting.iter().copied().collect();
+    let mut graph = std::pin::pin!(graph.fuse());
+    let mut graph_is_there = false;
+    let mut running = FuturesUnordered::new();
+    loop {
+        while running.len() < CONCURRENT_VIEWS_MAX {
+            let ready = waiting.iter().position(|name| {
+                let below = &bundle.views[*name].query.tables;
+                (graph_is_there || !over_graph.contains(name))
+                    && !below.iter().any(|b| unfinished.contains(b.as_str()))
+            });
+            let Some(place) = ready else { break };
+            let name = waiting.remove(place);
+            let used = opened.reserved.iter().map(MemoryReservation::size).sum();
+            let is_shared = shared.contains(name);
+            running.push(async move {
+                // Planned anew, because a view below may be kept by now.
+                let done = match inline(context, bundle, name, as_of).await {
+                    Ok(plan) if is_shared && is_heavy(&plan) => {
+                        keep(context, name, plan, limits, used).await.map(Some)
+                    }
+                    Ok(_) => Ok(None),
+                    Err(error) => Err(error),
+                };
+                (name, done)
+            });
+        }
+        tokio::select! {
+            Some((name, done)) = running.next(), if !running.is_empty() => {
+                unfinished.remove(name);
+                match done {
+                    Ok(None) => {}
+                    Ok(Some(kept)) => {
+                        opened.kept.insert(name.to_owned());
+                        opened.folders.extend(kept.folder);
+                        opened.reserved.extend(kept.reservation);
+                    }
+                    Err(error) => drop(opened.failed.insert(name.to_owned(), error.to_string())),
+                }
             }
-            Ok(_) => Ok(()),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = done {
-            opened.failed.insert(name, error.to_string());
+            done = &mut graph, if !graph_is_there => {
+                done?;
+                graph_is_there = true;
+            }
+            else => break,
         }
     }
     Ok(opened)
@@ -188,14 +233,22 @@ async fn inline(
     Ok(plan)
 }
 
-/// Computes a view and registers its rows: in memory while they fit the share for views, else in Parquet files.
+/// What the rows of a computed view rest on.
+#[derive(Default)]
+struct Kept {
+    folder: Option<TempDir>,
+    reservation: Option<MemoryReservation>,
+}
+
+/// Computes a view and registers its rows: in memory while they fit the share for views, of which `used` bytes are
+/// taken, else in Parquet files.
 async fn keep(
     context: &SessionContext,
     name: &str,
     plan: LogicalPlan,
     limits: &Limits,
-    opened: &mut OpenedViews,
-) -> Result<()> {
+    used: usize,
+) -> Result<Kept> {
     let what = || format!("view {name}");
     let started = Instant::now();
     let frame = DataFrame::new(context.state(), plan);
@@ -214,9 +267,8 @@ async fn keep(
         place: "the folder for temporary files".into(),
         source,
     })?;
-    let used = Arc::new(AtomicUsize::new(
-        opened.reserved.iter().map(MemoryReservation::size).sum(),
-    ));
+    let used = Arc::new(AtomicUsize::new(used));
+    let mut kept = Kept::default();
     // One task each: partitions polled by one task would share one thread.
     let work: Vec<_> = parts
         .into_iter()
@@ -245,7 +297,7 @@ async fn keep(
                 .map(RecordBatch::get_array_memory_size)
                 .sum(),
         );
-        opened.reserved.push(reservation);
+        kept.reservation = Some(reservation);
         let table = MemTable::try_new(schema, rows).map_err(CollisionError::engine(what()))?;
         register(context, name, Arc::new(table))?;
     } else {
@@ -261,16 +313,15 @@ async fn keep(
             )
             .await
             .map_err(CollisionError::engine(what()))?;
-        opened.folders.push(folder);
+        kept.folder = Some(folder);
     }
-    opened.kept.insert(name.to_owned());
     tracing::debug!(
         view = name,
         elapsed_ms = started.elapsed().as_millis() as u64,
-        in_files = opened.folders.len(),
+        in_files = kept.folder.is_some(),
         "view.kept"
     );
-    Ok(())
+    Ok(kept)
 }
 
 /// The schema with every column nullable: what a plan promises of nulls and what its operators emit may differ.
@@ -313,7 +364,8 @@ async fn drain(
     let mut part = Part::default();
     let schema = stream.schema();
     while let Some(batch) = stream.next().await {
-        let batch = batch?;
+        // A few rows that a late filter left would keep all that was read with them.
+        let batch = compact(batch?, KEPT_BYTES_MIN)?;
         if let Some(file) = &mut part.file {
             file.write(&batch)?;
             continue;

@@ -78,7 +78,15 @@ impl Gatherer<'_> {
         mut take: impl FnMut(&Row<'_>, &mut Shared, &mut ScreeningInput),
     ) -> Result<()> {
         let query = Query::parse(sql, true).map_err(CollisionError::NotAQuery)?;
-        let opened = views::open(&self.context, self.bundle, &[&query], self.as_of, self.limits).await?;
+        let opened = views::open(
+            &self.context,
+            self.bundle,
+            &[&query],
+            self.as_of,
+            self.limits,
+            async { Ok(()) },
+        )
+        .await?;
         if let Some((view, problem)) = opened.failed.first_key_value() {
             return Err(CollisionError::NotAQuery(format!(
                 "screening reads the view {view}, which is broken: {problem}"

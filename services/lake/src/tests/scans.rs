@@ -72,6 +72,74 @@ async fn a_plan_over_deleted_rows_is_still_a_bare_scan_and_splits_over_threads()
     );
 }
 
+/// Whether the engine still has to filter.
+async fn filters(lake: &Lake, snapshot: i64, condition: &str) -> bool {
+    let ctx = SessionContext::new();
+    ctx.register_table(
+        "credit_records",
+        lake.table("credit_records", snapshot).await.unwrap(),
+    )
+    .unwrap();
+    let sql = format!("select record_id from credit_records where {condition}");
+    let plan = ctx.sql(&sql).await.unwrap().create_physical_plan().await.unwrap();
+    let shown = datafusion::physical_plan::displayable(plan.as_ref())
+        .indent(true)
+        .to_string();
+    shown.contains("FilterExec")
+}
+
+#[tokio::test]
+async fn a_filter_that_holds_for_every_row_is_left_out_and_no_other_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let lake = open(dir.path()).await;
+    let batch = |ids: &[&str], issued: &[Option<&str>], levels: &[Option<&str>]| {
+        let texts = |values: &[Option<&str>]| values.iter().map(|v| v.map(str::to_owned)).collect();
+        rows(
+            "credit_records",
+            &[
+                ("record_id", ids.iter().map(|v| Some((*v).to_owned())).collect()),
+                ("issued_on", texts(issued)),
+                ("level", texts(levels)),
+            ],
+            1,
+        )
+    };
+    let first = batch(
+        &["a", "b", "c"],
+        &[Some("2024-01-01"), Some("2024-03-01"), Some("2024-02-01")],
+        &[Some("x"), None, Some("y")],
+    );
+    let (snapshot, _) = sync(&lake, 1, vec![first]).await;
+    let always = [
+        "record_id is not null",
+        "issued_on < date '2024-03-02'",
+        "issued_on <= date '2024-03-01'",
+        "date '2024-01-01' <= issued_on",
+        "issued_on > date '2023-12-31' and record_id is not null",
+        "issued_on is not null or level = 'x'",
+    ];
+    for condition in always {
+        assert!(!filters(&lake, snapshot, condition).await, "{condition}");
+    }
+    let not_always = [
+        "issued_on < date '2024-03-01'",
+        "issued_on <> date '2025-01-01'",
+        "level is not null",
+        "level < 'z'",
+        "record_id < 'z'",
+        "issued_on > date '2024-01-01' and record_id is not null",
+    ];
+    for condition in not_always {
+        assert!(filters(&lake, snapshot, condition).await, "{condition}");
+    }
+    // One row loses its day: nothing is proven of the column any more, also while the old row is only deleted.
+    let (later, _) = sync(&lake, 2, vec![batch(&["b"], &[None], &[None])]).await;
+    assert!(filters(&lake, later, "issued_on < date '2024-03-02'").await);
+    let sql = "select record_id from credit_records where issued_on < date '2024-03-02' order by 1";
+    assert_eq!(query(&lake, later, sql).await, ["a", "c"]);
+    assert_eq!(query(&lake, snapshot, sql).await, ["a", "b", "c"]);
+}
+
 #[tokio::test]
 async fn syncs_on_one_thread_and_on_many_hold_the_same_rows() {
     let many = || -> Vec<RowBatch> {
