@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use datafusion::arrow::array::AsArray;
-use datafusion::arrow::datatypes::Int64Type;
+use datafusion::arrow::datatypes::{Int64Type, SchemaRef};
 use datafusion::logical_expr::ident;
 use datafusion::prelude::SessionContext;
 use domain::Value;
@@ -73,7 +73,7 @@ pub async fn market(context: &SessionContext) -> Result<Market> {
     let bids = bids.iter().map(|row| BidInput {
         tender: row.owned("tender_id"),
         bidder: row.owned("supplier_party_id"),
-        is_winner: row.0.get("won") == Some(&Value::Int(1)),
+        is_winner: row.get("won") == Some(&Value::Int(1)),
         day: row.day("day"),
     });
     Ok(Market::build(bids.collect()))
@@ -246,16 +246,24 @@ async fn suppliers(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Re
     Ok(parties)
 }
 
-/// One row of a query, by column name.
-struct Row(BTreeMap<String, Value>);
+/// One row of a query.
+struct Row {
+    columns: SchemaRef,
+    values: Vec<Value>,
+}
 
 impl Row {
+    fn get(&self, column: &str) -> Option<&Value> {
+        let place = self.columns.fields().iter().position(|f| f.name() == column)?;
+        self.values.get(place)
+    }
+
     fn text(&self, column: &str) -> Option<&str> {
-        self.0.get(column).and_then(Value::as_str)
+        self.get(column).and_then(Value::as_str)
     }
 
     fn owned(&self, column: &str) -> String {
-        self.0.get(column).map(ToString::to_string).unwrap_or_default()
+        self.get(column).map(ToString::to_string).unwrap_or_default()
     }
 
     /// Days since 1970-01-01.
@@ -275,7 +283,7 @@ impl Row {
             key: self.owned(key).into(),
             source: self.text("_source").unwrap_or_default().into(),
             batch: self.text("_batch").unwrap_or_default().into(),
-            row: match self.0.get("_row") {
+            row: match self.get("_row") {
                 Some(Value::Int(row)) => (*row).max(0) as u64,
                 _ => 0,
             },
@@ -295,14 +303,17 @@ async fn rows(context: &SessionContext, sql: &str) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(CollisionError::engine(what()))?;
-        let schema = batch.schema();
         for n in 0..batch.num_rows() {
-            let mut row = BTreeMap::new();
-            for (field, column) in schema.fields().iter().zip(batch.columns()) {
-                let value = value_at(column.as_ref(), n).map_err(CollisionError::engine(what()))?;
-                row.insert(field.name().clone(), value);
-            }
-            rows.push(Row(row));
+            let values = batch
+                .columns()
+                .iter()
+                .map(|column| value_at(column.as_ref(), n))
+                .collect::<std::result::Result<_, _>>()
+                .map_err(CollisionError::engine(what()))?;
+            rows.push(Row {
+                columns: batch.schema(),
+                values,
+            });
         }
     }
     Ok(rows)

@@ -134,6 +134,7 @@ impl Runner {
         request: &RunRequest,
         progress: &dyn Progress,
     ) -> Result<RunOutput> {
+        let step = Step::begin();
         let total = rules.len() as u64;
         let work: Vec<BoxFuture<'_, Done>> = rules
             .iter()
@@ -152,13 +153,13 @@ impl Runner {
             });
         }
         drop(running);
+        let step = step.end("rules");
 
         let keys: BTreeSet<RowKey> = done
             .iter()
             .flat_map(|d| &d.output.hits)
             .flat_map(|h| h.evidence.iter().cloned())
             .collect();
-        let step = Step::begin();
         let rows = evidence::fetch(&self.runtime, &self.snapshot, &keys, request.threads).await?;
         step.end("evidence");
         let outcomes = rules
