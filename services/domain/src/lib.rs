@@ -8,6 +8,7 @@ pub mod clock;
 pub mod dataset;
 pub mod failure;
 pub mod hit;
+pub mod judgements;
 pub mod ports;
 pub mod rule;
 pub mod screening;

@@ -18,6 +18,7 @@ pub mod status;
 use std::sync::Arc;
 
 use domain::clock::Clock;
+use domain::judgements::JudgementPort;
 use domain::ports::{AlertsPort, CollisionPort, GraphPort, QueryPort, ScreeningPort, SyncPort};
 use domain::sources::{SchedulePort, SourcePort};
 
@@ -34,6 +35,7 @@ pub struct Ports {
     pub alerts: Arc<dyn AlertsPort>,
     pub query: Arc<dyn QueryPort>,
     pub graph: Arc<dyn GraphPort>,
+    pub judgements: Arc<dyn JudgementPort>,
     pub screening: Arc<dyn ScreeningPort>,
     pub clock: Arc<dyn Clock>,
 }

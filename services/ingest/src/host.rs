@@ -5,15 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::Failure;
 use domain::clock::Clock;
+use domain::judgements::PartyJudgement;
 use domain::ports::Progress;
 use domain::sources::{FailureClass, SyncFailure, SyncRun, SyncState};
 use lake::{Lake, Prepared};
 use matching::Resolver;
 
 use crate::error::{IngestError, Result};
-use crate::parties;
+use crate::parties::{self, Resolved};
 use crate::pull::stage;
 use crate::tally::Tally;
+
+/// What errors call the source of resolution.
+pub(crate) const JUDGED: &str = "parties";
 
 /// Shared by [`Ingest`](crate::Ingest) and [`Sources`](crate::Sources).
 pub(crate) struct Host {
@@ -107,24 +111,40 @@ impl Host {
         Ok(runs)
     }
 
-    /// Resolves parties anew when mentions changed.
+    /// Resolves parties anew when mentions changed, or what the register says of them.
     pub async fn resolve(
         &self,
         prepared: &mut Prepared,
         tally: &mut Tally,
         progress: &dyn Progress,
     ) -> Result<()> {
-        let Some(mentions) = prepared.mentions() else {
+        if prepared.mentions().is_none() && !prepared.changes(parties::REGISTER) {
             return Ok(());
-        };
+        }
         progress.report(stage("识别主体", "resolving parties"));
-        let (mentions, resolver) = (mentions.to_vec(), self.resolver.clone());
-        let work = move || parties::resolve(resolver.as_ref(), &mentions);
-        let (tables, notices) = tokio::task::spawn_blocking(work)
+        let verdicts = self
+            .lake
+            .judgements(false, usize::MAX)
             .await
-            .map_err(|_| IngestError::Resolution)?;
-        notices.into_iter().for_each(|n| tally.notice(n));
-        prepared.set_parties(tables);
+            .map_err(Self::in_lake(JUDGED))?;
+        let resolved = self.resolved(prepared, verdicts.clone()).await?;
+        resolved.notices.into_iter().for_each(|n| tally.notice(n));
+        if let Some(notice) = parties::unobeyed_notice(&verdicts, &resolved.unobeyed) {
+            tally.notice(notice);
+        }
+        prepared.set_parties(resolved.tables);
         Ok(())
+    }
+
+    /// Who is who after the sync, by these verdicts.
+    pub async fn resolved(&self, prepared: &Prepared, verdicts: Vec<PartyJudgement>) -> Result<Resolved> {
+        let in_lake = Self::in_lake(JUDGED);
+        let mentions = prepared.all_mentions().await.map_err(&in_lake)?;
+        let facts = parties::facts(prepared).map_err(&in_lake)?;
+        let resolver = self.resolver.clone();
+        let work = move || parties::resolve(resolver.as_ref(), &mentions, &facts, &verdicts);
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| IngestError::Resolution)
     }
 }

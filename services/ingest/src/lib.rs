@@ -5,6 +5,7 @@ mod accept;
 mod copies;
 mod error;
 mod host;
+mod judgements;
 mod parties;
 mod pull;
 mod reconcile;

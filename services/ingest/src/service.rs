@@ -79,6 +79,10 @@ impl Ingest {
         }
     }
 
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
+    }
+
     /// The configured sources, over the same lake. `file` is their `sources.toml`; it need not be there.
     pub fn sources(&self, kinds: Registry, file: PathBuf) -> Sources {
         Sources::new(self.host.clone(), kinds, SourceFile::new(file))
@@ -165,3 +169,6 @@ impl SyncPort for Ingest {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod judgement_tests;

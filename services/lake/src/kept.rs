@@ -29,12 +29,16 @@ pub struct PartyRow {
     pub aliases: Vec<String>,
 }
 
+const CERTAIN_BP: u16 = 10_000;
+
 /// What a mention's reference was resolved to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PartyRefRow {
     pub reference: i64,
     pub party_id: String,
     pub party_key: String,
+    /// How sure it is, in ten-thousandths; 10,000 in lakes that do not tell.
+    pub certainty_bp: u16,
 }
 
 /// A branch and the company it belongs to.
@@ -186,6 +190,12 @@ pub(crate) fn read_refs(table: &TableInfo) -> Result<Vec<PartyRefRow>> {
             reference: c.int("ref")?.value(row),
             party_id: c.text("party_id")?.value(row).to_owned(),
             party_key: c.text("party_key")?.value(row).to_owned(),
+            certainty_bp: match c.0.column_by_name("certainty_bp") {
+                Some(column) if column.is_valid(row) => {
+                    u16::try_from(column.as_primitive::<Int64Type>().value(row)).unwrap_or(CERTAIN_BP)
+                }
+                _ => CERTAIN_BP,
+            },
         });
         Ok(())
     })?;
@@ -372,6 +382,7 @@ pub(crate) fn refs_batch(rows: &[PartyRefRow]) -> Result<(Shape, RecordBatch)> {
             ints(rows.iter().map(|r| r.reference)),
             texts(rows.iter().map(|r| r.party_id.as_str())),
             texts(rows.iter().map(|r| r.party_key.as_str())),
+            ints(rows.iter().map(|r| i64::from(r.certainty_bp))),
         ],
     )
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
+use domain::judgements::{PartyEvent, PartyJudgement};
 use domain::ports::QuarantineFilter;
 use domain::sources::{SyncFailure, SyncRun, SyncState};
 
@@ -97,6 +98,26 @@ impl Lake {
             read_party_tables(|name| tables.get(name).cloned())
         })
         .await
+    }
+
+    /// Reviewers' verdicts by id.
+    pub async fn judgements(&self, with_withdrawn: bool, limit: usize) -> Result<Vec<PartyJudgement>> {
+        self.catalogue.judgements(with_withdrawn, limit).await
+    }
+
+    /// The verdict of that id.
+    pub async fn judgement(&self, judgement_id: &str) -> Result<Option<PartyJudgement>> {
+        self.catalogue.judgement(judgement_id).await
+    }
+
+    /// The id that the next verdict gets; ask while no sync runs.
+    pub async fn next_judgement_id(&self) -> Result<String> {
+        self.catalogue.next_judgement_id().await
+    }
+
+    /// What became of party ids, newest first.
+    pub async fn party_events(&self, party: Option<&str>, limit: usize) -> Result<Vec<PartyEvent>> {
+        self.catalogue.party_events(party, limit).await
     }
 
     /// Open quarantined rows at a snapshot, newest sync first.

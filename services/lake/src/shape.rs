@@ -277,6 +277,7 @@ static KEPT_BESIDE: LazyLock<Vec<Shape>> = LazyLock::new(|| {
                 ("ref", Int, false),
                 ("party_id", Text, false),
                 ("party_key", Text, false),
+                ("certainty_bp", Int, true),
             ],
         ),
         Shape::new(

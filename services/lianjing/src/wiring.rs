@@ -98,19 +98,21 @@ pub async fn open(global: &Global, opening: Opening) -> CliResult<Wired> {
         .sources
         .clone()
         .unwrap_or_else(|| data.join("sources.toml"));
+    let ingest = Arc::new(ingest);
     let sources = Arc::new(ingest.sources(kinds::all(&clock), file));
     let scheduler = Scheduler::open(&store, clock.clone(), sources.clone())
         .await
         .map_err(failed)?;
     let scheduler = Arc::new(scheduler);
     let ports = Ports {
-        sync: Arc::new(ingest),
+        sync: ingest.clone(),
         sources,
         schedule: scheduler.clone(),
         collision: engine.clone(),
         alerts: Arc::new(alerts.clone()),
         query: engine.clone(),
         graph: engine.clone(),
+        judgements: ingest,
         screening: engine,
         clock,
     };

@@ -1,8 +1,8 @@
 //! Who is who: identifiers with their check digits, name keys, and the resolution of mentions to parties.
 //!
 //! Pure: no I/O, no clock, no engine. The same mentions give the same parties in whatever order they come.
-//! [`StrictResolver`] joins only on proof (a checked code, an equal strict name key, a registered id); a
-//! probabilistic one takes its place behind the [`Resolver`] trait.
+//! [`StrictResolver`] joins on proof (a checked code, an equal strict name key, a registered id), then as reviewers
+//! found, and last where a name resembles one organisation only and nothing speaks against it.
 
 pub mod address;
 pub mod han;
@@ -23,6 +23,9 @@ pub use address::{Address, AddressAgreement, AddressLevel, compare_addresses};
 pub use identifier::{IdNumber, IdNumberError, MacAddress, Uscc, UsccError};
 pub use name::{branch_of, strict_key};
 pub use org::{OrgAgreement, OrgForm, OrgLevel, OrgName, compare_orgs};
-pub use party::{Branch, Mention, Party, PartyKind, PartyRef, Resolution, Resolver};
+pub use party::{
+    Branch, CERTAIN_BP, Facts, Judged, Known, Mention, Party, PartyKind, PartyRef, Resolution, Resolver,
+    Unobeyed, Verdict,
+};
 pub use person::{PersonAgreement, PersonLevel, PersonName, compare_persons};
-pub use resolve::{StrictResolver, resolve};
+pub use resolve::{StrictResolver, resolve, resolve_known};

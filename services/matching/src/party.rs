@@ -53,6 +53,73 @@ pub struct Mention {
     pub context: String,
 }
 
+/// What a register's row says of an organisation beside its name and code: the fields that can confirm a name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The mention of the organisation in that row.
+    pub reference: i64,
+    pub legal_representative: Option<String>,
+    pub phone: Option<String>,
+    pub address: Option<String>,
+    pub email: Option<String>,
+    pub bank_account: Option<String>,
+}
+
+/// What a reviewer found of two parties.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Verdict {
+    Same,
+    Different,
+}
+
+impl Verdict {
+    /// `SAME` or `DIFFERENT`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Same => "SAME",
+            Self::Different => "DIFFERENT",
+        }
+    }
+
+    /// The verdict of that word, in any case.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Same, Self::Different]
+            .into_iter()
+            .find(|verdict| text.trim().eq_ignore_ascii_case(verdict.as_str()))
+    }
+}
+
+/// A reviewer's verdict. Both parties are told by business keys, as [`PartyRef::party_key`] has them; `name:` stands for
+/// the mentions that are told by that name alone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Judged {
+    pub verdict: Verdict,
+    pub a: String,
+    pub b: String,
+}
+
+/// Why a verdict was not obeyed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unobeyed {
+    #[error("no row speaks of {0}")]
+    NoMention(String),
+    #[error("{0} is the name of several parties; tell them by code or party id")]
+    Ambiguous(String),
+    #[error(
+        "{0} and {1} are one party already, by a code, a registered id or a name; correct the source that says so"
+    )]
+    OneParty(String, String),
+    #[error("{0} and {1} are a person and an organisation")]
+    UnlikeKinds(String, String),
+    #[error(
+        "they carry two valid codes, {0} and {1}; parties with different valid codes are never the same: correct the wrong code at its source"
+    )]
+    TwoCodes(String, String),
+    #[error("other verdicts say the opposite of {0} and {1}; withdraw those first")]
+    Contradicted(String, String),
+}
+
 /// One organisation or person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Party {
@@ -76,7 +143,13 @@ pub struct PartyRef {
     /// The business key alerts are identified by: a USCC as it is, `name:<strict key>`, `id:<source id>`;
     /// for persons `staff:<staff id>`, `pid:<digest>` of an ID number, `src:<source id>` or `ref:<hex>`.
     pub party_key: String,
+    /// How sure it is that the mention is this party's, in ten-thousandths: 10,000 where a code, a registered id, a
+    /// name written alike or a reviewer decided, less where a name was joined by resemblance.
+    pub certainty_bp: u16,
 }
+
+/// A mention whose party is certain.
+pub const CERTAIN_BP: u16 = 10_000;
 
 /// A branch and the organisation it belongs to, told by its name. Branches are never merged into parents.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -97,9 +170,19 @@ pub struct Resolution {
     pub branches: Vec<Branch>,
     /// What did not fit: wrong check digits, ambiguous names and ids, contradictions.
     pub notices: Vec<Notice>,
+    /// Places in the list of verdicts that could not be obeyed, and why; ascending.
+    pub unobeyed: Vec<(usize, Unobeyed)>,
 }
 
-/// A way to tell who is who. Must not depend on the order of mentions.
+/// All that parties are told from.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    pub mentions: &'a [Mention],
+    pub facts: &'a [Facts],
+    pub judged: &'a [Judged],
+}
+
+/// A way to tell who is who. Must not depend on the order of what is given.
 pub trait Resolver: Send + Sync {
-    fn resolve(&self, mentions: &[Mention]) -> Resolution;
+    fn resolve(&self, known: Known<'_>) -> Resolution;
 }

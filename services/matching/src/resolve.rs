@@ -2,10 +2,13 @@
 //!
 //! An organisation is told by, in this order: a checked USCC; the strict name key, when exactly one USCC goes
 //! by that name; the source's own id, through the register of suppliers or hospitals; the strict name key
-//! alone, or the only name with a code that it is a spelling of ([`near_names`]); the id alone. A person is told by a checked ID number; a staff id, through the register of staff;
+//! alone, or the only name with a code that it is a spelling of ([`near_names`]); the id alone. Reviewers' verdicts
+//! ([`judged`]) come before resemblance and after proof. A person is told by a checked ID number; a staff id, through the register of staff;
 //! an id of the source's own; and otherwise is nobody but the person of that one row.
 
+mod evidence;
 mod identity;
+mod judged;
 mod near_names;
 mod organisations;
 mod persons;
@@ -14,32 +17,53 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::name::{parent_of_key, says_nothing, strict_key};
 use crate::notices::{Notices, Trouble};
-use crate::party::{Branch, Mention, Party, PartyKind, PartyRef, Resolution, Resolver};
+use crate::party::{Branch, Known, Mention, Party, PartyKind, PartyRef, Resolution, Resolver};
 use identity::{Identity, One, assign_ids};
+use judged::Verdicts;
+use near_names::NearNames;
 
-/// [`resolve`] behind the trait.
+/// [`resolve_known`] behind the trait.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StrictResolver;
 
 impl Resolver for StrictResolver {
-    fn resolve(&self, mentions: &[Mention]) -> Resolution {
-        resolve(mentions)
+    fn resolve(&self, known: Known<'_>) -> Resolution {
+        resolve_known(known)
     }
 }
 
-/// Tells who is who. The result does not depend on the order of `mentions`; it takes time and memory in
-/// proportion to their number.
+/// [`resolve_known`] of mentions alone.
+pub fn resolve(mentions: &[Mention]) -> Resolution {
+    resolve_known(Known {
+        mentions,
+        ..Known::default()
+    })
+}
+
+/// Tells who is who. The result does not depend on the order of what is given; it takes time and memory in
+/// proportion to it.
 ///
 /// Give the mentions of *current* rows only: an old row's id or name that has since changed its code would
 /// make the id or the name ambiguous.
-pub fn resolve(mentions: &[Mention]) -> Resolution {
+pub fn resolve_known(known: Known<'_>) -> Resolution {
+    let mentions = known.mentions;
     let mut names = Names::default();
     let mut notices = Notices::default();
     let mut identified: Vec<Option<Identity<'_>>> = vec![None; mentions.len()];
     organisations::identify(mentions, &mut names, &mut notices, &mut identified);
-    near_names::join(mentions, &names, &mut notices, &mut identified);
     let staff_keys = persons::identify(mentions, &mut notices, &mut identified);
-    assemble(mentions, &names, &staff_keys, &identified, notices)
+    let verdicts = Verdicts::read(known.judged, mentions, &names, &staff_keys, &identified);
+    verdicts.apply(&mut identified);
+    let near = NearNames {
+        mentions,
+        names: &names,
+        facts: known.facts,
+        verdicts: &verdicts,
+    };
+    let certainty = near.join(&mut notices, &mut identified);
+    let mut resolution = assemble(mentions, &names, &staff_keys, &identified, &certainty, notices);
+    resolution.unobeyed = verdicts.unobeyed;
+    resolution
 }
 
 /// Raw names and strict keys as small numbers, each computed once.
@@ -128,6 +152,7 @@ fn assemble<'a>(
     names: &Names<'a>,
     staff_keys: &HashMap<Identity<'a>, &'a str>,
     identified: &[Option<Identity<'a>>],
+    certainty: &[u16],
     mut notices: Notices,
 ) -> Resolution {
     // Number the parties.
@@ -135,8 +160,8 @@ fn assemble<'a>(
     let mut identities: Vec<Identity<'a>> = Vec::new();
     let mut hospitals: HashSet<u32> = HashSet::new();
     let mut naming: HashMap<(u32, &'a str), (u32, bool)> = HashMap::new();
-    let mut party_of: Vec<(i64, u32)> = Vec::with_capacity(mentions.len());
-    for (m, identity) in mentions.iter().zip(identified) {
+    let mut party_of: Vec<(i64, u32, u16)> = Vec::with_capacity(mentions.len());
+    for ((m, identity), sure) in mentions.iter().zip(identified).zip(certainty) {
         let Some(identity) = *identity else { continue };
         let number = *number_of.entry(identity).or_insert_with(|| {
             identities.push(identity);
@@ -150,7 +175,7 @@ fn assemble<'a>(
             entry.0 += 1;
             entry.1 |= is_register(m);
         }
-        party_of.push((m.reference, number));
+        party_of.push((m.reference, number, *sure));
     }
     let texts: Vec<String> = identities.iter().map(|i| i.text(&names.keys)).collect();
     let ids = assign_ids(&texts, |at| if identities[at].is_person() { 'p' } else { 'c' });
@@ -217,11 +242,12 @@ fn assemble<'a>(
     party_of.sort_unstable_by(|a, b| {
         a.0.cmp(&b.0)
             .then_with(|| ids[a.1 as usize].cmp(&ids[b.1 as usize]))
+            .then(a.2.cmp(&b.2))
     });
-    party_of.dedup_by_key(|(reference, _)| *reference);
+    party_of.dedup_by_key(|(reference, ..)| *reference);
     let refs = party_of
         .into_iter()
-        .map(|(reference, number)| {
+        .map(|(reference, number, certainty_bp)| {
             let identity = identities[number as usize];
             let staff = staff_keys.get(&identity).copied();
             let party_key = identity.party_key(&names.keys, staff);
@@ -229,6 +255,7 @@ fn assemble<'a>(
                 reference,
                 party_id: ids[number as usize].clone(),
                 party_key,
+                certainty_bp,
             }
         })
         .collect();
@@ -237,6 +264,7 @@ fn assemble<'a>(
         refs,
         branches,
         notices: notices.finish(),
+        unobeyed: Vec::new(),
     }
 }
 
@@ -285,3 +313,9 @@ fn parent_of<'a>(
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod verdict_tests;
+
+#[cfg(test)]
+mod noise_tests;

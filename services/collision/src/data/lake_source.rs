@@ -79,7 +79,8 @@ impl LakeSnapshot {
                 let tables = self.lake.parties(self.id).await.map_err(source)?;
                 let refs = tables.refs.iter();
                 let lookup =
-                    PartyLookup::new(refs.map(|r| (r.reference, r.party_id.as_str(), r.party_key.as_str())));
+                    PartyLookup::new(refs.map(|r| (r.reference, r.party_id.as_str(), r.party_key.as_str())))
+                        .with_certainty(tables.refs.iter().map(|r| (r.reference, r.certainty_bp)));
                 let branches = tables
                     .branches
                     .into_iter()

@@ -66,7 +66,8 @@ impl MemorySnapshot {
                 .refs
                 .iter()
                 .map(|r| (r.reference, r.party_id.as_str(), r.party_key.as_str())),
-        );
+        )
+        .with_certainty(resolution.refs.iter().map(|r| (r.reference, r.certainty_bp)));
         let parties = parties_batch(&resolution)
             .map_err(|e| CollisionError::engine("parties of the case")(e.into()))?;
         let branches = resolution

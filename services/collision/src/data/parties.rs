@@ -18,6 +18,8 @@ pub struct PartyLookup {
     places: HashMap<i64, u32, NoHash>,
     ids: ArrayRef,
     keys: ArrayRef,
+    /// Of the references that are not certain: how sure they are, over 0 to 1.
+    unsure: HashMap<i64, f64, NoHash>,
 }
 
 /// References are hashes already.
@@ -70,7 +72,26 @@ impl PartyLookup {
             places,
             ids: Arc::new(StringViewArray::from_iter_values(ids)),
             keys: Arc::new(StringViewArray::from_iter_values(keys)),
+            unsure: HashMap::with_hasher(NoHash),
         }
+    }
+
+    /// With how sure references are, in ten-thousandths: those that are certain need not be named.
+    pub fn with_certainty(mut self, refs: impl IntoIterator<Item = (i64, u16)>) -> Self {
+        let unsure = refs.into_iter().filter(|(_, bp)| *bp < matching::CERTAIN_BP);
+        self.unsure
+            .extend(unsure.map(|(r, bp)| (r, f64::from(bp) / f64::from(matching::CERTAIN_BP))));
+        self
+    }
+
+    /// How sure it is that a reference is its party's, over 0 to 1.
+    pub fn certainty(&self, reference: i64) -> f64 {
+        self.unsure.get(&reference).copied().unwrap_or(1.0)
+    }
+
+    /// Whether every reference is certain.
+    pub fn all_certain(&self) -> bool {
+        self.unsure.is_empty()
     }
 
     /// The id of the party a reference leads to.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use datafusion::arrow::array::AsArray;
+use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::datatypes::{Int64Type, SchemaRef};
 use datafusion::logical_expr::ident;
 use datafusion::prelude::SessionContext;
@@ -14,7 +14,8 @@ use graph::mapping::{
     DeclarationRow, RelationRow, branch_edge, declaration_edges, legal_representative_edge, relation_edge,
 };
 use graph::{
-    AttributeInput, AttributeKind, BidInput, Graph, GraphInput, Market, PartyKind, PartyNode, SourceRow,
+    AttributeInput, AttributeKind, BidInput, Certainty, EdgeInput, Graph, GraphInput, Market, PartyKind,
+    PartyNode, SourceRow,
 };
 use matching::identifier::{norm_account, norm_email, norm_phone};
 
@@ -86,6 +87,11 @@ async fn gather(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Resul
         .flat_map(|(party, ids)| ids.iter().map(|id| (id.as_str(), party.as_str())))
         .collect();
     let suppliers = suppliers(context, snapshot).await?;
+    let (relations, registered, declared) = (
+        Sureness::of(context, snapshot, "relations").await?,
+        Sureness::of(context, snapshot, "suppliers").await?,
+        Sureness::of(context, snapshot, "declarations").await?,
+    );
     let mut input = GraphInput::default();
     for row in rows(context, "select party_id, kind, name from parties").await? {
         let party_id = row.owned("party_id");
@@ -109,7 +115,7 @@ async fn gather(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Resul
     )
     .await?
     {
-        input.edges.extend(relation_edge(RelationRow {
+        let edge = relation_edge(RelationRow {
             from_party: row.text("from_party_id").unwrap_or_default(),
             from_name: row.text("from_name").unwrap_or_default(),
             to_party: row.text("to_party_id").unwrap_or_default(),
@@ -119,7 +125,8 @@ async fn gather(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Resul
             valid_from: row.day("valid_from"),
             valid_to: row.day("valid_to"),
             source: row.source("relations", "relation_id"),
-        }));
+        });
+        input.edges.extend(relations.applied(edge));
     }
     for row in rows(
         context,
@@ -128,11 +135,12 @@ async fn gather(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Resul
     )
     .await?
     {
-        input.edges.push(legal_representative_edge(
+        let edge = legal_representative_edge(
             row.text("legal_representative_party_id").unwrap_or_default(),
             row.text("supplier_party_id").unwrap_or_default(),
             row.source("suppliers", "supplier_id"),
-        ));
+        );
+        input.edges.extend(registered.applied([edge]));
     }
     for row in rows(
         context,
@@ -142,7 +150,7 @@ async fn gather(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Resul
     .await?
     {
         let Some(staff_party) = row.text("staff_id").and_then(|id| party_of_staff.get(id)) else { continue };
-        input.edges.extend(declaration_edges(DeclarationRow {
+        let edges = declaration_edges(DeclarationRow {
             staff_party,
             relative_party: row.text("relative_party_id"),
             relation: row.text("relation"),
@@ -150,7 +158,8 @@ async fn gather(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Resul
             role: row.text("role"),
             share: row.share("share_percent"),
             source: row.source("declarations", "declaration_id"),
-        }));
+        });
+        input.edges.extend(declared.applied(edges));
     }
     for (branch, parent) in snapshot.branches().await? {
         // Told by the name alone: no row of a dataset states it.
@@ -191,6 +200,64 @@ async fn gather(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Resul
         }
     }
     Ok(input)
+}
+
+/// How sure it is that the parties of a dataset's rows are those that the rows mention: by the row's key, where it is
+/// less than certain.
+struct Sureness(HashMap<String, Certainty>);
+
+impl Sureness {
+    async fn of(context: &SessionContext, snapshot: &Arc<dyn Snapshot>, dataset: &str) -> Result<Self> {
+        let lookup = snapshot.parties().await?;
+        let (Some(model), Some(table), false) = (
+            domain::dataset(dataset),
+            snapshot.dataset(dataset).await?,
+            lookup.all_certain(),
+        ) else {
+            return Ok(Self(HashMap::new()));
+        };
+        let what = || format!("references of {dataset}");
+        let slots = model.mentions.iter().map(|slot| ident(slot.ref_column()));
+        let columns: Vec<_> = [ident(&model.key[0])].into_iter().chain(slots).collect();
+        let mut stream = context
+            .read_table(table)
+            .and_then(|t| t.select(columns))
+            .map_err(CollisionError::engine(what()))?
+            .execute_stream()
+            .await
+            .map_err(CollisionError::engine(what()))?;
+        let mut found = HashMap::new();
+        while let Some(batch) = stream.next().await {
+            let batch = batch.map_err(CollisionError::engine(what()))?;
+            let references: Vec<_> = batch.columns()[1..]
+                .iter()
+                .map(|column| column.as_primitive::<Int64Type>())
+                .collect();
+            for row in 0..batch.num_rows() {
+                let sure: f64 = references
+                    .iter()
+                    .filter(|column| column.is_valid(row))
+                    .map(|column| lookup.certainty(column.value(row)))
+                    .product();
+                if sure < 1.0 {
+                    let key =
+                        value_at(batch.column(0).as_ref(), row).map_err(CollisionError::engine(what()))?;
+                    found.insert(key.to_string(), Certainty::from_probability(sure));
+                }
+            }
+        }
+        Ok(Self(found))
+    }
+
+    /// The edges that a row states, no surer than its mentions are.
+    fn applied(&self, edges: impl IntoIterator<Item = EdgeInput>) -> impl Iterator<Item = EdgeInput> {
+        edges.into_iter().map(|mut edge| {
+            if let Some(certainty) = self.0.get(&*edge.source.key) {
+                edge.certainty = *certainty;
+            }
+            edge
+        })
+    }
 }
 
 /// Party -> its staff ids.

@@ -9,7 +9,7 @@ use proto::v1 as pb;
 use proto::v1::graph_service_server::GraphService;
 use tonic::{Request, Response};
 
-use super::{Answer, BoxStream, Services, required};
+use super::{Answer, BoxStream, Services, judgements, required};
 use crate::convert;
 use crate::status::to_status;
 
@@ -190,6 +190,38 @@ impl GraphService for Services {
             Ok(pb::ExportGraphResponse { data })
         });
         Ok(Response::new(self.until_shutdown(futures::stream::iter(pieces))))
+    }
+
+    async fn judge_parties(
+        &self,
+        request: Request<pb::JudgePartiesRequest>,
+    ) -> Answer<pb::JudgePartiesResponse> {
+        let done = judgements::judge(&self.ports, request.into_inner()).await;
+        done.map(Response::new).map_err(to_status)
+    }
+
+    async fn withdraw_party_judgement(
+        &self,
+        request: Request<pb::WithdrawPartyJudgementRequest>,
+    ) -> Answer<pb::WithdrawPartyJudgementResponse> {
+        let done = judgements::withdraw(&self.ports, request.into_inner()).await;
+        done.map(Response::new).map_err(to_status)
+    }
+
+    async fn list_party_judgements(
+        &self,
+        request: Request<pb::ListPartyJudgementsRequest>,
+    ) -> Answer<pb::ListPartyJudgementsResponse> {
+        let list = judgements::list(&self.ports, request.into_inner()).await;
+        list.map(Response::new).map_err(to_status)
+    }
+
+    async fn list_party_events(
+        &self,
+        request: Request<pb::ListPartyEventsRequest>,
+    ) -> Answer<pb::ListPartyEventsResponse> {
+        let list = judgements::events(&self.ports, request.into_inner()).await;
+        list.map(Response::new).map_err(to_status)
     }
 }
 

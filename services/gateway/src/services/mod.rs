@@ -4,6 +4,7 @@ mod alert;
 mod collision;
 mod connector;
 mod graph;
+mod judgements;
 mod operation;
 mod query;
 mod schedule;

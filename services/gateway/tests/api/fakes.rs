@@ -28,6 +28,7 @@ pub struct World {
     events: watch::Sender<Vec<AlertEvent>>,
     /// Calls that hang now, and those that were dropped.
     pub hanging: watch::Sender<(usize, usize)>,
+    pub judgements: Mutex<Vec<domain::judgements::PartyJudgement>>,
 }
 
 impl World {
@@ -42,6 +43,7 @@ impl World {
             pushed: Mutex::default(),
             events: watch::Sender::new(Vec::new()),
             hanging: watch::Sender::new((0, 0)),
+            judgements: Mutex::default(),
         })
     }
 
@@ -54,6 +56,7 @@ impl World {
             alerts: self.clone(),
             query: self.clone(),
             graph: self.clone(),
+            judgements: self.clone(),
             screening: Arc::new(crate::screening::port()),
             clock: Arc::new(FixedClock(
                 DateTime::from_timestamp(1_738_310_400, 0).expect("valid"),

@@ -3,9 +3,11 @@
 
 mod border;
 mod calls;
+mod fake_judgements;
 mod fake_sources;
 mod fakes;
 mod harness;
+mod judgements;
 mod operations;
 mod screening;
 mod sources;

@@ -192,6 +192,28 @@ fn a_share_is_told_only_of_a_chain_in_one_direction() {
 }
 
 #[test]
+fn a_small_holding_says_less_than_a_post_and_is_kept() {
+    let graph = graph(&[
+        "p1 shareholder 4.9999% c1",
+        "c1 shareholder 60% v1",
+        "p1 director c2",
+        "c2 shareholder 60% v1",
+        "p2 shareholder 5% c1",
+    ]);
+    let want = [
+        "p1 director c2 shareholder v1",
+        "p1 shareholder c1 shareholder v1",
+    ];
+    check(&graph, &["p1"], &["v1"], QUESTION, &want);
+    let score = |from: &str| {
+        let rows = graph.best_paths(&[from], &["v1"], QUESTION).unwrap().rows;
+        rows.last().unwrap().score
+    };
+    assert!((score("p1") - 0.3 * 0.95).abs() < 1e-5);
+    assert!((score("p2") - 0.95 * 0.95).abs() < 1e-5);
+}
+
+#[test]
 fn shared_values_are_weak_ties_and_hubs_weaker_still() {
     let mut lines: Vec<String> = (0..30).map(|n| format!("c{n} address road")).collect();
     lines.extend([

@@ -51,7 +51,7 @@ impl Connector for Scripted {
     }
 }
 
-fn batch(dataset: &str, columns: &[(&str, &[Option<&str>])]) -> Message {
+pub fn batch(dataset: &str, columns: &[(&str, &[Option<&str>])]) -> Message {
     let dataset = domain::dataset(dataset).unwrap();
     let len = columns[0].1.len();
     let arrays = dataset
@@ -93,13 +93,13 @@ fn of(dataset: &str) -> QuarantineFilter {
     }
 }
 
-struct Bench {
+pub struct Bench {
     _dir: tempfile::TempDir,
-    lake: Arc<Lake>,
+    pub lake: Arc<Lake>,
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
         let lake = Arc::new(Lake::open(dir.path(), now).await.unwrap());
@@ -141,7 +141,19 @@ impl Bench {
         ingest.sync_files(request, Arc::new(NoProgress)).await
     }
 
-    async fn sync(&self, messages: Vec<Message>) -> ports::Result<SyncReport> {
+    /// One that reads nothing.
+    pub fn ingest(&self) -> Ingest {
+        let clock = Arc::new(FixedClock(DateTime::from_timestamp(1_700_000_200, 0).unwrap()));
+        let nothing = || Err(Failure::invalid("NOTHING", "there is nothing to read"));
+        Ingest::new(
+            self.lake.clone(),
+            clock,
+            Box::new(move |_| nothing()),
+            Box::new(move |_| nothing()),
+        )
+    }
+
+    pub async fn sync(&self, messages: Vec<Message>) -> ports::Result<SyncReport> {
         self.sync_ending(messages, Some(5000), Ok(())).await
     }
 }

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use domain::judgements::PartyEvent;
 use sqlx::{Row, Sqlite, Transaction};
 use uuid::Uuid;
 
 use super::ledger::LedgerUpdate;
 use super::read::TableInfo;
-use super::{Catalogue, ledger, snapshot_time};
+use super::{Catalogue, JudgementChange, judgements, ledger, snapshot_time};
 use crate::error::{LakeError, Result, doing};
 use crate::shape::{LakeType, Shape, ShapeColumn};
 use crate::stats::{Bound, ColumnStats};
@@ -25,6 +26,10 @@ pub struct CommitPlan {
     pub tables: Vec<TableChange>,
     /// Cursors and the record of the sync.
     pub ledger: Option<LedgerUpdate>,
+    /// A verdict on parties that is obeyed from here on, or no longer.
+    pub judgement: Option<JudgementChange>,
+    /// What became of party ids.
+    pub party_events: Vec<PartyEvent>,
 }
 
 /// What changes in one table.
@@ -181,6 +186,10 @@ impl Catalogue {
         if let Some(update) = &plan.ledger {
             ledger::write(&mut tx, update, snapshot).await?;
         }
+        if let Some(change) = &plan.judgement {
+            judgements::write_change(&mut tx, change, snapshot).await?;
+        }
+        judgements::write_events(&mut tx, &plan.party_events, snapshot).await?;
         tx.commit().await.map_err(doing("commit"))?;
         Ok(snapshot)
     }

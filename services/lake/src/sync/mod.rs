@@ -5,10 +5,13 @@
 //! tells what changed; [`Prepared::commit`] makes all of it visible. Dropping either before the commit
 //! removes what was written.
 
+mod after;
 mod dataset;
+mod events;
 mod finish;
 mod lanes;
 mod mentions;
+mod plan;
 mod settle;
 mod withdraw;
 mod worker;
@@ -16,7 +19,6 @@ mod worker;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 use connector::{KeyBatch, RawStore, Rejected, RowBatch};
 use domain::Dataset;
@@ -25,15 +27,15 @@ use domain::sources::ReconciledDataset;
 use tokio::sync::{mpsc, oneshot};
 
 use self::dataset::Provenance;
-use self::finish::{Finished, table_folder};
+use self::finish::Finished;
+use self::plan::plan;
+pub(crate) use self::plan::read_party_tables;
 use self::worker::{Command, Start};
-use crate::catalogue::{Catalogue, CommitPlan, NewFile, TableChange, TableInfo, column_ids};
-use crate::directory::{DataDirectory, sync_folder};
-use crate::error::{LakeError, Result, arrow_doing};
+use crate::catalogue::{Catalogue, JudgementChange};
+use crate::directory::DataDirectory;
+use crate::error::{LakeError, Result};
 use crate::kept::{self, PartyTables};
-use crate::parquet_file::{FileWriter, new_name};
-use crate::raw::{KeptBatch, SyncRawStore};
-use crate::shape::{PARTIES, PARTY_BRANCHES, PARTY_REFS, Shape};
+use crate::raw::SyncRawStore;
 use crate::{Lake, shape};
 
 pub use self::mentions::Mention;
@@ -42,8 +44,6 @@ pub use crate::catalogue::LedgerUpdate;
 
 /// Row batches that wait for the worker, at most.
 const QUEUE_BATCHES: usize = 4;
-/// Live files of a bookkeeping table beyond which they are merged into one.
-const FILES_MERGED_AT: usize = 16;
 
 /// What can be said of a sync before it reads anything.
 #[derive(Debug, Clone)]
@@ -226,6 +226,7 @@ impl RunningSync {
             rest: self.rest,
             parties: None,
             ledger: None,
+            judgement: None,
         })
     }
 }
@@ -237,6 +238,7 @@ pub struct Prepared {
     rest: Rest,
     parties: Option<PartyTables>,
     ledger: Option<LedgerUpdate>,
+    judgement: Option<JudgementChange>,
 }
 
 impl Prepared {
@@ -270,6 +272,43 @@ impl Prepared {
         self.finished.mentions.as_deref()
     }
 
+    /// Every mention there is after this sync, sorted, changed or not.
+    pub async fn all_mentions(&self) -> Result<Vec<Mention>> {
+        if let Some(mentions) = &self.finished.mentions {
+            return Ok(mentions.clone());
+        }
+        match self.finished.tables.get(shape::MENTIONS).cloned() {
+            None => Ok(Vec::new()),
+            Some(table) => blocking("reads the mentions", move || kept::read_mentions(&table)).await,
+        }
+    }
+
+    /// Whether this sync adds or removes rows of the dataset.
+    pub fn changes(&self, dataset: &str) -> bool {
+        let change = self.finished.changes.iter().find(|c| c.shape.table == dataset);
+        change.is_some_and(|c| !(c.add.is_empty() && c.delete.is_empty() && c.end.is_empty()))
+    }
+
+    /// Text columns of a dataset's rows as they are after this sync: `None` where a row has none. A column of 64-bit
+    /// numbers (a reference) comes as decimal text.
+    pub fn rows(&self, dataset: &str, columns: &[&str]) -> Result<Vec<Vec<Option<String>>>> {
+        after::rows(&self.finished, &self.rest.tables_folder, dataset, columns)
+    }
+
+    /// The parties before this sync.
+    pub async fn parties_before(&self) -> Result<PartyTables> {
+        let tables = self.finished.tables.clone();
+        blocking("reads the parties", move || {
+            read_party_tables(|name| tables.get(name).cloned())
+        })
+        .await
+    }
+
+    /// Takes or withdraws a verdict with this commit; the parties that are set must obey it.
+    pub fn set_judgement(&mut self, change: JudgementChange) {
+        self.judgement = Some(change);
+    }
+
     /// Gives the parties that all mentions resolve to. Tables that stay the same are not rewritten.
     pub fn set_parties(&mut self, parties: PartyTables) {
         self.parties = Some(parties);
@@ -283,6 +322,7 @@ impl Prepared {
             rest,
             parties,
             ledger,
+            judgement,
         } = self;
         let message = message.to_owned();
         let Rest {
@@ -308,6 +348,7 @@ impl Prepared {
         // Whatever the commit answers, it may have happened: files without one are removed at the next start.
         unkept.keep();
         plan.ledger = ledger;
+        plan.judgement = judgement;
         let snapshot = catalogue.commit(&plan).await?;
         raw.committed(&batches);
         drop((turn, directory));
@@ -323,175 +364,4 @@ pub(crate) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(job)
         .await
         .map_err(|_| LakeError::ThreadLost { work })?
-}
-
-type Planned = (
-    CommitPlan,
-    Vec<KeptBatch>,
-    lanes::Unkept,
-    tokio::sync::OwnedMutexGuard<()>,
-);
-
-fn plan(
-    finished: Finished,
-    raw: &SyncRawStore,
-    parties: Option<PartyTables>,
-    tables_folder: &std::path::Path,
-    parent: i64,
-    started_at: DateTime<Utc>,
-    message: String,
-) -> Result<Planned> {
-    let Finished {
-        sync_id,
-        provenance,
-        counts,
-        changes,
-        mentions,
-        tables,
-        mut unkept,
-        turn,
-        withdrawn,
-        ..
-    } = finished;
-    let mut beside = Beside {
-        tables_folder,
-        tables: &tables,
-        changes,
-        unkept: &mut unkept,
-    };
-    let batches = raw.finish()?;
-    if !batches.is_empty() {
-        beside.append(kept::batches_batch(
-            &batches,
-            &provenance.source,
-            provenance.synced_at,
-        )?)?;
-    }
-    if !counts.is_empty() {
-        beside.append(kept::syncs_batch(
-            &counts,
-            &sync_id,
-            &provenance.source,
-            provenance.synced_at,
-        )?)?;
-    }
-    if let Some(rows) = withdrawn {
-        beside.append(rows)?;
-    }
-    if let Some(mentions) = mentions {
-        beside.replace(kept::mentions_batch(&mentions)?)?;
-    }
-    if let Some(mut new) = parties {
-        new.parties.sort_unstable();
-        new.refs.sort_unstable();
-        new.branches.sort_unstable();
-        let old = read_party_tables(|name| tables.get(name).cloned())?;
-        if new.parties != old.parties || !tables.contains_key(PARTIES) {
-            beside.replace(kept::parties_batch(&new.parties)?)?;
-        }
-        if new.refs != old.refs || !tables.contains_key(PARTY_REFS) {
-            beside.replace(kept::refs_batch(&new.refs)?)?;
-        }
-        if new.branches != old.branches || !tables.contains_key(PARTY_BRANCHES) {
-            beside.replace(kept::branches_batch(&new.branches)?)?;
-        }
-    }
-    let changes = beside.changes;
-    let plan = CommitPlan {
-        parent,
-        time: started_at,
-        author: provenance.source,
-        message,
-        tables: changes,
-        ledger: None,
-    };
-    Ok((plan, batches, unkept, turn))
-}
-
-/// The parties at the tables that `table` finds.
-pub(crate) fn read_party_tables(table: impl Fn(&str) -> Option<Arc<TableInfo>>) -> Result<PartyTables> {
-    Ok(PartyTables {
-        parties: table(PARTIES)
-            .map(|t| kept::read_parties(&t))
-            .transpose()?
-            .unwrap_or_default(),
-        refs: table(PARTY_REFS)
-            .map(|t| kept::read_refs(&t))
-            .transpose()?
-            .unwrap_or_default(),
-        branches: table(PARTY_BRANCHES)
-            .map(|t| kept::read_branches(&t))
-            .transpose()?
-            .unwrap_or_default(),
-    })
-}
-
-/// Writes the tables that are kept beside the datasets.
-struct Beside<'a> {
-    tables_folder: &'a std::path::Path,
-    tables: &'a std::collections::BTreeMap<String, Arc<TableInfo>>,
-    changes: Vec<TableChange>,
-    unkept: &'a mut lanes::Unkept,
-}
-
-impl Beside<'_> {
-    /// Adds rows; merges the table's files when they have become many.
-    fn append(&mut self, (shape, batch): (Shape, RecordBatch)) -> Result<()> {
-        let many = self
-            .tables
-            .get(&shape.table)
-            .filter(|t| t.files.len() >= FILES_MERGED_AT);
-        match many {
-            None => self.write(shape, batch, false),
-            Some(table) => {
-                let mut batches = kept::read_rows(table)?;
-                batches.push(batch);
-                let schema = shape.stored_schema();
-                let merged = arrow::compute::concat_batches(&schema, &batches)
-                    .map_err(arrow_doing("merge bookkeeping files"))?;
-                self.write(shape, merged, true)
-            }
-        }
-    }
-
-    /// Puts rows in place of all that the table holds.
-    fn replace(&mut self, (shape, batch): (Shape, RecordBatch)) -> Result<()> {
-        self.write(shape, batch, true)
-    }
-
-    fn write(&mut self, shape: Shape, batch: RecordBatch, replace: bool) -> Result<()> {
-        let table = self.tables.get(&shape.table).cloned();
-        let end = match &table {
-            Some(table) if replace => table.files.iter().map(|f| f.data_file_id).collect(),
-            _ => Vec::new(),
-        };
-        let add = match batch.num_rows() {
-            0 => Vec::new(),
-            _ => vec![self.write_file(&shape, table.as_deref(), &batch)?],
-        };
-        self.changes.push(TableChange {
-            shape,
-            table,
-            add,
-            delete: Vec::new(),
-            end,
-        });
-        Ok(())
-    }
-
-    fn write_file(
-        &mut self,
-        shape: &Shape,
-        table: Option<&TableInfo>,
-        batch: &RecordBatch,
-    ) -> Result<NewFile> {
-        let folder = table_folder(self.tables_folder, &shape.table)?;
-        let path = folder.join(new_name("data"));
-        self.unkept.add(path.clone());
-        let mut writer = FileWriter::create(path, Arc::new(shape.clone()), &column_ids(shape, table).0)?;
-        writer.write(batch)?;
-        let file = writer.finish()?;
-        sync_folder(&folder)?;
-        Ok(file)
-    }
 }

@@ -6,15 +6,20 @@ use gateway::convert;
 use proto::v1 as pb;
 use serde_json::json;
 
+use super::judgements::{self, PartyCommand};
 use crate::cli::{Format, OutputFormat};
 use crate::connection::Connection;
 use crate::outcome::{CliResult, Done};
 use crate::output::{Column, Output, column, tell};
 
 #[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct PartyArgs {
     /// Name, USCC, ID number, staff id, supplier id or party id / 名称或编号
-    pub text: String,
+    #[arg(required = true)]
+    pub text: Option<String>,
+    #[command(subcommand)]
+    pub command: Option<PartyCommand>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -44,8 +49,11 @@ const COLUMNS: [Column; 6] = [
 ];
 
 pub async fn party(args: &PartyArgs, connection: &Connection, output: &mut Output) -> CliResult {
+    if let Some(command) = &args.command {
+        return judgements::party(command, connection, output).await;
+    }
     let request = pb::FindPartyRequest {
-        text: args.text.clone(),
+        text: args.text.clone().unwrap_or_default(),
     };
     let parties = connection.graph().find_party(request).await?.into_inner().parties;
     if parties.is_empty() {

@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod demo;
 pub mod generate;
 pub mod graph;
+pub mod judgements;
 pub mod match_records;
 pub mod operations;
 pub mod push;

@@ -20,7 +20,7 @@ mod tests;
 pub use blocking::KeyKind;
 pub use compare::compare_orgs;
 pub use edit::EditKind;
-pub(crate) use edit::single_edit_is_slip;
+pub(crate) use edit::{single_edit, single_edit_is_slip};
 pub use form::OrgForm;
 pub use level::{OrgAgreement, OrgLevel, PartAgreement, Reading};
 pub use words::Trades;

@@ -44,6 +44,25 @@ impl Identity<'_> {
         }
     }
 
+    /// The checked code as it may be shown: a code of an organisation as it is, a person's number masked.
+    pub fn shown_code(&self) -> Option<String> {
+        match self {
+            Self::Uscc(uscc) => Some(uscc.to_string()),
+            Self::IdNumber(id) => Some(id.masked()),
+            _ => None,
+        }
+    }
+
+    /// Of parties that are the same, the one with the least rank stands for all.
+    pub fn rank(&self) -> u8 {
+        match self {
+            Self::Uscc(_) | Self::IdNumber(_) => 0,
+            Self::Staff(_) | Self::Name(_) => 1,
+            Self::PersonId(_) | Self::Id(_) => 2,
+            Self::PersonRef(_) => 3,
+        }
+    }
+
     /// Unambiguous text of the identity: what the party id is made of.
     pub fn text(&self, keys: &[String]) -> String {
         match self {

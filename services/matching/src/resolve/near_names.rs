@@ -2,92 +2,186 @@
 //! no region, no legal form, a short form, a former name, traditional characters, a slip.
 //!
 //! A name joins the only organisation with a code that it can be of. A level that says no more than "may be"
-//! ([`Reading::Candidate`]: look-alikes, slips, a changed legal form) needs a second field: a code, wrong by its check
-//! character, that is no more than two characters from the candidate's. Two organisations that a name could equally be
+//! ([`Reading::Candidate`]: look-alikes, slips, a changed legal form) needs more: a code, wrong by its check character,
+//! no more than two characters from the candidate's; or telephone, address, account or legal representative of the
+//! registers' rows, weighed by the matcher's model ([`Evidence`]); or a 字号 so long that no second firm of the
+//! same region, trade and form has one that looks or sounds like it. Two organisations that a name could equally be
 //! of, or one that is clearly another beside it (a sister company of the same 字号), are told and not joined: an
-//! accusation must not move from one firm to another by resemblance.
+//! accusation must not move from one firm to another by resemblance. What reviewers told apart is never joined.
+
+use std::collections::BTreeSet;
 
 use hashbrown::{HashMap, HashSet};
 use rapidfuzz::distance::levenshtein;
 
-use super::{Identity, Names};
+use super::evidence::Evidence;
+use super::judged::Verdicts;
+use super::{Identity, Names, content};
 use crate::identifier::Uscc;
+use crate::linkage::Scorer;
 use crate::notices::{Notices, Trouble};
-use crate::org::{OrgLevel, OrgName, Reading, compare_orgs};
-use crate::party::{Mention, PartyKind};
+use crate::org::{
+    EditKind, OrgAgreement, OrgLevel, OrgName, PartAgreement, Reading, compare_orgs, single_edit,
+};
+use crate::party::{CERTAIN_BP, Facts, Mention, PartyKind};
 
 /// A block in which more names meet tells nothing: its key is passed over (the others still count).
 const BLOCK_NAMES_MAX: usize = 200;
 /// Characters that a misread code may be from the right one.
 const CODE_EDITS_MAX: usize = 2;
+/// Probability, by all fields of the registers' rows, from which a name that "may be" is one.
+const EVIDENCE_MIN: f64 = 0.95;
+/// Characters of a 字号 from which one look-alike or homophone in it is a slip and no other firm.
+const LONG_CORE_CHARS: usize = 4;
+/// Certainty of a slip that a nearly equal code or a long 字号 confirms.
+const SLIP_BP: u16 = 9_500;
 
 /// A name that some organisation with a code goes by.
-struct Known {
+struct KnownName {
     name: OrgName,
     uscc: Uscc,
 }
 
-/// Moves mentions told by name alone to the organisation with a code that the name is one of.
-pub fn join<'a>(
-    mentions: &'a [Mention],
-    names: &Names<'a>,
-    notices: &mut Notices,
-    identified: &mut [Option<Identity<'a>>],
-) {
-    let spelling = spellings(names);
-    let mut known_keys: HashSet<(u32, Uscc)> = HashSet::new();
-    let mut unknown: HashMap<u32, HashSet<&'a str>> = HashMap::new();
-    for (mention, identity) in mentions.iter().zip(identified.iter()) {
-        if mention.kind == PartyKind::Person {
-            continue;
-        }
-        let key = mention
-            .name
-            .as_deref()
-            .and_then(|name| names.known_key(name.trim()));
-        match (identity, key) {
-            (Some(Identity::Uscc(uscc)), Some(key)) => drop(known_keys.insert((key, *uscc))),
-            (Some(Identity::Name(key)), _) => {
-                let codes = unknown.entry(*key).or_default();
-                codes.extend(mention.code.as_deref().map(str::trim).filter(|c| !c.is_empty()));
-            }
-            _ => {}
-        }
-    }
-    // A name that several codes go by was told as ambiguous already.
-    known_keys.iter().for_each(|(key, _)| drop(unknown.remove(key)));
-    if known_keys.is_empty() || unknown.is_empty() {
-        return;
-    }
-    let mut known: Vec<Known> = known_keys
-        .into_iter()
-        .map(|(key, uscc)| Known {
-            name: OrgName::parse(spelling[key as usize]),
-            uscc,
-        })
-        .collect();
-    known.sort_unstable_by(|a, b| (a.uscc, &a.name.key_strict).cmp(&(b.uscc, &b.name.key_strict)));
-    let blocks = blocks(&known);
+/// What is known of organisations that no code tells.
+#[derive(Default)]
+struct Unknown<'a> {
+    /// Codes that rows give them, wrong by their check character.
+    codes: HashSet<&'a str>,
+    /// Keys of the names they are written by: several when reviewers found that those are one.
+    names: BTreeSet<u32>,
+}
 
-    let mut joined: HashMap<u32, Uscc> = HashMap::new();
-    let mut names_in_order: Vec<(&u32, &HashSet<&str>)> = unknown.iter().collect();
-    names_in_order.sort_unstable_by_key(|(key, _)| spelling[**key as usize]);
-    for (key, codes) in names_in_order {
-        let text = spelling[*key as usize];
-        match decide(&OrgName::parse(text), codes, &known, &blocks) {
-            Decision::None => {}
-            Decision::Joined(uscc) => {
-                joined.insert(*key, uscc);
-                notices.tell(Trouble::NameJoined, "parties".to_owned(), text);
+/// All that joining looks at.
+pub struct NearNames<'a, 'k> {
+    pub mentions: &'a [Mention],
+    pub names: &'k Names<'a>,
+    pub facts: &'k [Facts],
+    pub verdicts: &'k Verdicts<'a>,
+}
+
+impl<'a> NearNames<'a, '_> {
+    /// Moves mentions told by name alone to the organisation with a code that the name is one of. Returns how
+    /// certain each mention's party is, in ten-thousandths.
+    pub fn join(&self, notices: &mut Notices, identified: &mut [Option<Identity<'a>>]) -> Vec<u16> {
+        let mut certainty = vec![CERTAIN_BP; identified.len()];
+        let spelling = spellings(self.names);
+        let mut known_keys: HashSet<(u32, Uscc)> = HashSet::new();
+        let mut unknown: HashMap<u32, Unknown<'a>> = HashMap::new();
+        for (mention, identity) in self.mentions.iter().zip(identified.iter()) {
+            if mention.kind == PartyKind::Person {
+                continue;
             }
-            Decision::Undecided => notices.tell(Trouble::NameResembles, "parties".to_owned(), text),
+            let key = content(mention.name.as_ref()).and_then(|name| self.names.known_key(name));
+            match (identity, key) {
+                (Some(Identity::Uscc(uscc)), Some(key)) => drop(known_keys.insert((key, *uscc))),
+                (Some(Identity::Name(head)), key) => {
+                    let one = unknown.entry(*head).or_default();
+                    one.names.insert(*head);
+                    one.names.extend(key);
+                    one.codes.extend(content(mention.code.as_ref()));
+                }
+                _ => {}
+            }
+        }
+        // A name that several codes go by was told as ambiguous already.
+        known_keys.iter().for_each(|(key, _)| drop(unknown.remove(key)));
+        if known_keys.is_empty() || unknown.is_empty() {
+            return certainty;
+        }
+        let mut known: Vec<KnownName> = known_keys
+            .into_iter()
+            .map(|(key, uscc)| KnownName {
+                name: OrgName::parse(spelling[key as usize]),
+                uscc,
+            })
+            .collect();
+        known.sort_unstable_by(|a, b| (a.uscc, &a.name.key_strict).cmp(&(b.uscc, &b.name.key_strict)));
+        let evidence = Evidence::of(self.facts, self.mentions, identified);
+        let register = Register {
+            blocks: blocks(&known),
+            known,
+            evidence: evidence.as_ref().map(|e| (e, e.scorer())),
+        };
+        let mut in_order: Vec<(u32, Unknown<'a>)> = unknown.into_iter().collect();
+        in_order.sort_unstable_by_key(|(key, _)| spelling[*key as usize]);
+        let mut joined: HashMap<u32, (Uscc, u16)> = HashMap::new();
+        for (head, one) in &in_order {
+            match self.decide(*head, one, &spelling, &register) {
+                Decision::None => {}
+                Decision::Joined(uscc, sure) => drop(joined.insert(*head, (uscc, sure))),
+                Decision::Undecided => {
+                    notices.tell(
+                        Trouble::NameResembles,
+                        "parties".to_owned(),
+                        spelling[*head as usize],
+                    );
+                }
+            }
+        }
+        self.leave_apart(&mut joined, &spelling, notices);
+        for (head, _) in in_order.iter().filter(|(head, _)| joined.contains_key(head)) {
+            notices.tell(
+                Trouble::NameJoined,
+                "parties".to_owned(),
+                spelling[*head as usize],
+            );
+        }
+        for (identity, certainty) in identified.iter_mut().zip(&mut certainty) {
+            if let Some(Identity::Name(key)) = identity
+                && let Some((uscc, sure)) = joined.get(key)
+            {
+                *identity = Some(Identity::Uscc(*uscc));
+                *certainty = *sure;
+            }
+        }
+        certainty
+    }
+
+    /// Names that reviewers told apart and that resembled one firm: neither is taken for it.
+    fn leave_apart(&self, joined: &mut HashMap<u32, (Uscc, u16)>, spelling: &[&str], notices: &mut Notices) {
+        let mut out: BTreeSet<u32> = BTreeSet::new();
+        for pair in self.verdicts.apart() {
+            if let (Identity::Name(a), Identity::Name(b)) = pair
+                && let (Some((one, _)), Some((other, _))) = (joined.get(a), joined.get(b))
+                && one == other
+            {
+                out.extend([*a, *b]);
+            }
+        }
+        for key in out {
+            joined.remove(&key);
+            notices.tell(
+                Trouble::NameResembles,
+                "parties".to_owned(),
+                spelling[key as usize],
+            );
         }
     }
-    for identity in identified.iter_mut().flatten() {
-        if let Identity::Name(key) = identity
-            && let Some(uscc) = joined.get(key)
-        {
-            *identity = Identity::Uscc(*uscc);
+
+    /// Decides for a party by each of the names it is written by.
+    fn decide(&self, head: u32, one: &Unknown<'a>, spelling: &[&str], register: &Register<'_>) -> Decision {
+        let forbidden = |uscc: &Uscc| {
+            self.verdicts
+                .are_apart(Identity::Name(head), Identity::Uscc(*uscc))
+        };
+        let mut all: Option<(Uscc, u16)> = None;
+        let mut unsure = false;
+        for key in &one.names {
+            let name = OrgName::parse(spelling[*key as usize]);
+            match register.decide(&name, head, &one.codes, forbidden) {
+                Decision::None => {}
+                Decision::Undecided => unsure = true,
+                Decision::Joined(uscc, sure) => match &mut all {
+                    None => all = Some((uscc, sure)),
+                    Some((other, _)) if *other != uscc => return Decision::Undecided,
+                    Some((_, best)) => *best = sure.max(*best),
+                },
+            }
+        }
+        match all {
+            Some((uscc, sure)) => Decision::Joined(uscc, sure),
+            None if unsure => Decision::Undecided,
+            None => Decision::None,
         }
     }
 }
@@ -106,7 +200,7 @@ fn spellings<'a>(names: &Names<'a>) -> Vec<&'a str> {
     spelling.into_iter().map(Option::unwrap_or_default).collect()
 }
 
-fn blocks(known: &[Known]) -> HashMap<u64, Vec<u32>> {
+fn blocks(known: &[KnownName]) -> HashMap<u64, Vec<u32>> {
     let mut blocks: HashMap<u64, Vec<u32>> = HashMap::new();
     for (at, one) in (0u32..).zip(known) {
         for (_, key) in one.name.blocking_keys() {
@@ -120,69 +214,161 @@ fn blocks(known: &[Known]) -> HashMap<u64, Vec<u32>> {
     blocks
 }
 
+#[derive(Debug)]
 enum Decision {
     /// No name with a code comes near.
     None,
-    Joined(Uscc),
+    /// With the certainty, in ten-thousandths.
+    Joined(Uscc, u16),
     /// It resembles one or more, and cannot be told from them.
     Undecided,
 }
 
-fn decide(
-    name: &OrgName,
-    codes: &HashSet<&str>,
-    known: &[Known],
-    blocks: &HashMap<u64, Vec<u32>>,
-) -> Decision {
-    let mut candidates: Vec<u32> = name
-        .blocking_keys()
-        .filter_map(|(_, key)| blocks.get(&key))
-        .flatten()
-        .copied()
-        .collect();
-    candidates.sort_unstable();
-    candidates.dedup();
-    // Each organisation at the best level that one of its names reaches.
-    let mut best: HashMap<Uscc, OrgLevel> = HashMap::new();
-    for at in candidates {
-        let other = &known[at as usize];
-        let level = compare_orgs(name, &other.name).level;
-        let found = best.entry(other.uscc).or_insert(level);
-        *found = (*found).max(level);
-    }
-    let at_reading = |reading: Reading| -> Vec<(Uscc, OrgLevel)> {
-        best.iter()
-            .filter(|(_, level)| level.reading() == reading)
-            .map(|(uscc, level)| (*uscc, *level))
-            .collect()
-    };
-    let same = at_reading(Reading::Same);
-    let candidates = at_reading(Reading::Candidate);
-    // A name that leaves the region or the trade out fits sisters as well as it fits the one.
-    let sisters = best.values().any(|level| {
-        matches!(
-            level,
-            OrgLevel::SameCoreOtherRegion | OrgLevel::SameCoreOtherTrade | OrgLevel::OrdinalConflict
-        )
-    });
-    let near_code = |uscc: &Uscc| {
-        codes.iter().any(|code| {
-            let folded: String = code.to_uppercase();
-            levenshtein::distance(folded.chars(), uscc.to_string().chars()) <= CODE_EDITS_MAX
-        })
-    };
-    match (same.as_slice(), candidates.as_slice()) {
-        ([], []) => Decision::None,
-        ([(uscc, level)], _) if *level >= OrgLevel::MissingSuffix => Decision::Joined(*uscc),
-        ([(uscc, _)], []) if !sisters || near_code(uscc) => Decision::Joined(*uscc),
-        (_, _) => {
-            let mut by_code = same.iter().chain(&candidates).filter(|(uscc, _)| near_code(uscc));
-            match (by_code.next(), by_code.next()) {
-                (Some((uscc, _)), None) => Decision::Joined(*uscc),
-                _ => Decision::Undecided,
+/// Names with codes, and what their rows say.
+struct Register<'e> {
+    known: Vec<KnownName>,
+    blocks: HashMap<u64, Vec<u32>>,
+    evidence: Option<(&'e Evidence, Scorer<'e>)>,
+}
+
+impl Register<'_> {
+    fn decide(
+        &self,
+        name: &OrgName,
+        head: u32,
+        codes: &HashSet<&str>,
+        forbidden: impl Fn(&Uscc) -> bool,
+    ) -> Decision {
+        let mut near: Vec<u32> = name
+            .blocking_keys()
+            .filter_map(|(_, key)| self.blocks.get(&key))
+            .flatten()
+            .copied()
+            .collect();
+        near.sort_unstable();
+        near.dedup();
+        // Each organisation at the best level that one of its names reaches.
+        let mut best: HashMap<Uscc, (OrgAgreement, &OrgName)> = HashMap::new();
+        for at in near {
+            let other = &self.known[at as usize];
+            if forbidden(&other.uscc) {
+                continue;
+            }
+            let mut found = compare_orgs(name, &other.name);
+            if found.level < OrgLevel::MissingSuffix && is_form_slip(name, &other.name) {
+                found.level = OrgLevel::MissingSuffix;
+            }
+            let kept = best.entry(other.uscc).or_insert((found, &other.name));
+            if found.level > kept.0.level {
+                *kept = (found, &other.name);
             }
         }
+        let at_reading = |reading: Reading| -> Vec<(Uscc, OrgLevel)> {
+            best.iter()
+                .filter(|(_, (found, _))| found.level.reading() == reading)
+                .map(|(uscc, (found, _))| (*uscc, found.level))
+                .collect()
+        };
+        let same = at_reading(Reading::Same);
+        let candidates = at_reading(Reading::Candidate);
+        // A name that leaves the region or the trade out fits sisters as well as it fits the one.
+        let sisters = best.values().any(|(found, _)| {
+            matches!(
+                found.level,
+                OrgLevel::SameCoreOtherRegion | OrgLevel::SameCoreOtherTrade | OrgLevel::OrdinalConflict
+            )
+        });
+        let near_code = |uscc: &Uscc| {
+            codes.iter().any(|code| {
+                let folded: String = code.to_uppercase();
+                levenshtein::distance(folded.chars(), uscc.to_string().chars()) <= CODE_EDITS_MAX
+            })
+        };
+        match (same.as_slice(), candidates.as_slice()) {
+            ([], []) => return Decision::None,
+            ([(uscc, level)], _) if *level >= OrgLevel::MissingSuffix => {
+                return Decision::Joined(*uscc, certainty(*level));
+            }
+            ([(uscc, level)], []) if !sisters || near_code(uscc) => {
+                return Decision::Joined(*uscc, certainty(*level));
+            }
+            ([], [(uscc, _)]) if !sisters && is_slip(name, best[uscc].1, &best[uscc].0) => {
+                return Decision::Joined(*uscc, SLIP_BP);
+            }
+            _ => {}
+        }
+        let open = || same.iter().chain(&candidates);
+        let mut by_code = open().filter(|(uscc, _)| near_code(uscc));
+        if let (Some((uscc, _)), None) = (by_code.next(), by_code.next()) {
+            return Decision::Joined(*uscc, SLIP_BP);
+        }
+        let mut by_fields = open().filter_map(|(uscc, _)| {
+            let (evidence, scorer) = self.evidence.as_ref()?;
+            let sure = evidence.probability(scorer, head, *uscc)?;
+            (sure >= EVIDENCE_MIN).then_some((*uscc, sure))
+        });
+        match (by_fields.next(), by_fields.next()) {
+            (Some((uscc, sure)), None) => Decision::Joined(uscc, basis_points(sure)),
+            _ => Decision::Undecided,
+        }
     }
+}
+
+/// Whether the one edit between two names lies in the words 有限公司: no other form is one edit from them.
+fn is_form_slip(name: &OrgName, other: &OrgName) -> bool {
+    const FORM: &str = "有限公司";
+    let (mine, theirs) = (&name.key_strict, &other.key_strict);
+    if theirs.ends_with(FORM) == mine.ends_with(FORM) {
+        return false;
+    }
+    let whole = if theirs.ends_with(FORM) { theirs } else { mine };
+    let least = whole.chars().count() - FORM.chars().count();
+    single_edit(theirs, mine).is_some_and(|edit| edit.at >= least)
+}
+
+/// Whether the one edit between two names is a slip of the pen, by the names alone: a look-alike, a homophone or two
+/// characters swapped, outside the 字号 or in a long one; nothing else differs.
+fn is_slip(name: &OrgName, other: &OrgName, found: &OrgAgreement) -> bool {
+    use PartAgreement::{Absent, Equal};
+    if !matches!(found.level, OrgLevel::Confusable | OrgLevel::TypoElsewhere) {
+        return false;
+    }
+    let Some(edit) = single_edit(&other.key_strict, &name.key_strict) else {
+        return false;
+    };
+    let Some(at) = other.key_strict.find(&*other.core) else {
+        return false;
+    };
+    let first = other.key_strict[..at].chars().count();
+    let chars = other.core.chars().count();
+    let outside = edit.at < first || edit.at >= first + chars;
+    match edit.kind {
+        EditKind::Shape | EditKind::Sound if outside => true,
+        EditKind::Swap => edit.at + 1 < first || edit.at >= first + chars,
+        EditKind::Shape | EditKind::Sound => {
+            chars >= LONG_CORE_CHARS
+                && found.region == Equal
+                && matches!(found.trade, Equal | Absent)
+                && found.form == Equal
+        }
+        _ => false,
+    }
+}
+
+/// How certain a name at a level is of the one organisation it fits, in ten-thousandths. Set from the shares of right
+/// joins on names of firms that are registered and of firms that are not (`near_names` in the tests of this module).
+fn certainty(level: OrgLevel) -> u16 {
+    match level {
+        OrgLevel::Former | OrgLevel::LooseKey | OrgLevel::StrictKey | OrgLevel::Identical => 9_900,
+        OrgLevel::MissingSuffix => 9_800,
+        OrgLevel::RegionMissing | OrgLevel::PinyinEqual => 9_500,
+        _ => 9_000,
+    }
+}
+
+fn basis_points(probability: f64) -> u16 {
+    // In 0..=10,000 by construction.
+    (probability.clamp(0.0, 1.0) * f64::from(CERTAIN_BP)).floor() as u16
 }
 
 #[cfg(test)]
