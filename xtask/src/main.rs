@@ -3,6 +3,7 @@
 
 mod bench;
 mod bench_matching;
+mod bench_sources;
 mod setup;
 mod tidy;
 
@@ -58,6 +59,8 @@ enum Chore {
 enum BenchOf {
     /// Accuracy and speed of matching beside Splink; writes docs/benchmarks-matching.md.
     Matching(bench_matching::Args),
+    /// Speed of reading PostgreSQL, a platform's pages and OCDS beside Cardinal; writes docs/benchmarks-sources.md.
+    Sources(bench_sources::Args),
 }
 
 fn main() -> Result<()> {
@@ -70,6 +73,10 @@ fn main() -> Result<()> {
             of: Some(BenchOf::Matching(args)),
             ..
         } => bench_matching::run(args),
+        Chore::Bench {
+            of: Some(BenchOf::Sources(args)),
+            ..
+        } => bench_sources::run(args),
         Chore::Tidy => tidy::check(&root),
         Chore::Lint => lint(&root),
     }

@@ -46,6 +46,7 @@ impl ConnectorFactory for RemoteFactory {
             kind: "remote",
             title: Bilingual::new("厂商连接器（gRPC）", "A vendor's connector over gRPC"),
             config_schema: config::schema(),
+            overlaps: true,
             incremental: true,
             lists_keys: true,
             ..Spec::default()
@@ -142,6 +143,19 @@ impl RemoteConnector {
     }
 
     fn failed(&self, status: &Status) -> Failure {
+        // A connection that broke, or that the other side refused for want of a certificate, has no code of its own.
+        let broke = std::error::Error::source(status).filter(|e| e.is::<tonic::transport::Error>());
+        if let Some(error) = broke {
+            return Failure::new(
+                FailureKind::Unavailable,
+                "REMOTE_UNREACHABLE",
+                format!(
+                    "the connection to the connector at {} broke: {}; see that it runs, and that it trusts our certificate",
+                    self.config.url,
+                    Failure::internal(error).message
+                ),
+            );
+        }
         let (kind, reason) = match status.code() {
             Code::InvalidArgument | Code::OutOfRange => (FailureKind::Invalid, "REMOTE_CONFIGURATION"),
             Code::NotFound => (FailureKind::NotFound, "REMOTE_NOT_FOUND"),

@@ -4,6 +4,7 @@
 //! as one snapshot over many tables without holding its rows in memory.
 
 mod commit;
+mod drift;
 mod ledger;
 mod read;
 
@@ -15,6 +16,7 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 pub use commit::{CommitPlan, DeleteTarget, NewDelete, NewFile, TableChange, column_ids};
+pub use drift::SeenColumn;
 pub use ledger::LedgerUpdate;
 pub use read::{DataFile, SnapshotRow, TableInfo};
 
@@ -132,6 +134,10 @@ impl Catalogue {
             .execute(&mut *tx)
             .await
             .map_err(doing("make the tables of syncs"))?;
+        sqlx::raw_sql(drift::SCHEMA)
+            .execute(&mut *tx)
+            .await
+            .map_err(doing("make the tables of columns"))?;
         tx.commit().await.map_err(doing("commit"))?;
         self.interrupt_runs().await
     }
