@@ -1,34 +1,31 @@
-//! Configured sources through the real binary: a vendor's connector over gRPC, in this process and in Python; kill -9
-//! while it is read; deletions that become WITHDRAWN evidence; the acceptance suite; jobs and metrics of a server.
+//! Configured sources through the real binary: a vendor's connector over gRPC, in this process and in Python; deletions
+//! that become WITHDRAWN evidence; the acceptance suite; jobs and metrics of a server.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::mpsc as wait;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use integration_tests::{Office, python, root, text};
 use proto::v1::connector_port_server::{ConnectorPort, ConnectorPortServer};
 use proto::v1::{self as pb, read_response::Message};
-use rand::{Rng, SeedableRng};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status};
 
-/// Rows of the vendor's source, and of one page.
-const ROWS: u64 = 4_000;
-const PAGE: u64 = 200;
-/// Kills that must have hit a running sync.
-const KILLS: u32 = 50;
+/// Rows of one page of the vendor's source.
+const PAGE: u64 = 100;
 
 /// Orders 1..=rows but for the deleted ones; the version of order n is n / 3, so that rows share cursor values.
 #[derive(Default)]
-struct Vendor {
-    rows: u64,
-    deleted: Vec<u64>,
-    sent: u64,
+pub struct Vendor {
+    pub rows: u64,
+    pub deleted: Vec<u64>,
+    /// Its amount is no number.
+    pub bad: Option<u64>,
+    /// Rows that were sent so far.
+    pub sent: u64,
 }
 
 #[derive(Clone)]
@@ -93,9 +90,15 @@ impl ConnectorPort for Port {
         tokio::spawn(async move {
             for page in port.numbers(since).chunks(PAGE as usize) {
                 port.0.lock().unwrap().sent += page.len() as u64;
-                let rows = page
-                    .iter()
-                    .map(|n| format!("{{\"order_id\": \"PO{n}\", \"line_no\": 1, \"amount\": \"{n}.00\"}}"));
+                let bad = port.0.lock().unwrap().bad;
+                let rows = page.iter().map(|n| {
+                    let amount = if bad == Some(*n) {
+                        "many".to_owned()
+                    } else {
+                        format!("{n}.00")
+                    };
+                    format!("{{\"order_id\": \"PO{n}\", \"line_no\": 1, \"amount\": \"{amount}\"}}")
+                });
                 let rows = Message::Rows(pb::Rows {
                     dataset: "purchase_orders".into(),
                     json_rows: rows.collect(),
@@ -130,7 +133,7 @@ impl ConnectorPort for Port {
 }
 
 /// Serves the vendor on a free port, as long as the runtime lives.
-fn serve(vendor: &Arc<Mutex<Vendor>>) -> (tokio::runtime::Runtime, SocketAddr) {
+pub fn serve(vendor: &Arc<Mutex<Vendor>>) -> (tokio::runtime::Runtime, SocketAddr) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
@@ -161,82 +164,6 @@ fn totals(office: &Office) -> (String, String, String) {
         .sql("select count(*) as n, count(distinct order_id) as d, sum(amount) as s from purchase_orders")
         .remove(0);
     (text(&row["n"]), text(&row["d"]), text(&row["s"]))
-}
-
-#[test]
-fn kill_9_while_a_source_is_read_loses_and_doubles_nothing_and_it_goes_on_where_it_was() {
-    let vendor = Arc::new(Mutex::new(Vendor {
-        rows: ROWS,
-        ..Vendor::default()
-    }));
-    let (_runtime, address) = serve(&vendor);
-    let calm = office(address);
-    let started = Instant::now();
-    calm.run(&["sync", "acme"]).expect(&[0]);
-    let mut takes = started.elapsed();
-    let undisturbed = totals(&calm);
-    assert_eq!(undisturbed.0, ROWS.to_string());
-
-    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(7);
-    let (mut killed, mut resumed, mut rounds) = (0, 0, 0);
-    while killed < KILLS {
-        rounds += 1;
-        assert!(
-            rounds <= 4 * KILLS,
-            "only {killed} of {rounds} syncs were killed in time"
-        );
-        let office = office(address);
-        let mut done = false;
-        // Killed again and again until it ends by itself: what was committed must never be lost on the way.
-        for attempt in 0.. {
-            let after = takes.mul_f64(rng.random_range(0.2..1.0));
-            let mut child = office
-                .command(&["sync", "acme"])
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .expect("the binary starts");
-            let (_open, until) = wait::channel::<()>();
-            // Nothing is ever sent: this is a wait of `after` that needs no polling.
-            let _ = until.recv_timeout(after);
-            match child.try_wait().expect("the process can be asked") {
-                None => killed += 1,
-                Some(_) => {
-                    takes = after.max(Duration::from_millis(50));
-                    done = true;
-                }
-            }
-            let _ = child.kill();
-            child.wait().expect("the process ends");
-            if done || attempt == 3 {
-                break;
-            }
-        }
-        let runs = office
-            .run(&["source", "runs", "acme", "--format", "json"])
-            .expect(&[0])
-            .json_lines();
-        let committed: u64 = runs
-            .iter()
-            .flat_map(|r| r["datasets"].as_array().into_iter().flatten())
-            .map(|d| d["inserted"].as_u64().unwrap_or(0))
-            .sum();
-        let sent = vendor.lock().unwrap().sent;
-        office.run(&["sync", "acme"]).expect(&[0]);
-        let sent = vendor.lock().unwrap().sent - sent;
-        assert_eq!(totals(&office), undisturbed, "round {rounds}");
-        // A page and the rows that share its last cursor may come again, no more.
-        assert!(
-            sent <= ROWS - committed + PAGE,
-            "round {rounds}: {committed} rows were committed, and {sent} were sent again"
-        );
-        resumed += u32::from(committed > 0 && committed < ROWS);
-        let status = office
-            .run(&["source", "status", "acme", "--format", "json"])
-            .expect(&[0, 3]);
-        assert_eq!(status.json_lines()[0]["conserved"], true);
-    }
-    assert!(resumed > 0, "no kill of {killed} fell between two commits");
 }
 
 #[test]
@@ -327,7 +254,21 @@ fn a_python_connector_is_accepted_and_synced() {
         .expect(&[0]);
     let accepted = office.run(&["source", "accept", "acme", "--format", "json"]);
     let checks = accepted.expect(&[0]).json_lines();
-    assert!(checks.iter().all(|c| c["outcome"] == "PASSED"), "{checks:?}");
+    let not_passed: Vec<_> = checks
+        .iter()
+        .filter(|c| c["outcome"] != "PASSED")
+        .map(|c| text(&c["name"]))
+        .collect();
+    assert_eq!(
+        not_passed,
+        [
+            "late_commits_come",
+            "another_order_loses_nothing",
+            "schema_drift_is_told"
+        ],
+        "only what takes a command was skipped: {checks:?}"
+    );
+    assert!(checks.iter().all(|c| c["outcome"] != "FAILED"), "{checks:?}");
     let report = office
         .run(&["sync", "acme", "--format", "json"])
         .expect(&[0])

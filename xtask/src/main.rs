@@ -4,6 +4,7 @@
 mod bench;
 mod bench_matching;
 mod bench_score;
+mod bench_sources;
 mod setup;
 mod tidy;
 
@@ -61,6 +62,8 @@ enum BenchOf {
     Matching(bench_matching::Args),
     /// What was planted against what was found, for several sizes and seeds.
     Score(bench_score::Args),
+    /// Speed of reading PostgreSQL, a platform's pages and OCDS beside Cardinal; writes docs/benchmarks-sources.md.
+    Sources(bench_sources::Args),
 }
 
 fn main() -> Result<()> {
@@ -77,6 +80,10 @@ fn main() -> Result<()> {
             of: Some(BenchOf::Score(args)),
             ..
         } => bench_score::run(args),
+        Chore::Bench {
+            of: Some(BenchOf::Sources(args)),
+            ..
+        } => bench_sources::run(args),
         Chore::Tidy => tidy::check(&root),
         Chore::Lint => lint(&root),
     }

@@ -27,10 +27,14 @@ pub trait ConnectorFactory: Send + Sync {
     }
 }
 
-/// A factory of two functions, for a connector that is made from its table of configuration.
+/// Opens a connector that reads kept copies below a folder: of the configuration, its base and that folder.
+type OpenCopies = dyn Fn(toml::Table, &Path, &Path) -> Result<Box<dyn Connector>> + Send + Sync;
+
+/// A factory of functions, for a connector that is made from its table of configuration.
 pub struct FromTable<O> {
     spec: Spec,
     open: O,
+    open_copies: Option<Box<OpenCopies>>,
 }
 
 impl<O> FromTable<O>
@@ -38,7 +42,21 @@ where
     O: Fn(toml::Table, &Path) -> Result<Box<dyn Connector>> + Send + Sync,
 {
     pub fn new(spec: Spec, open: O) -> Self {
-        Self { spec, open }
+        Self {
+            spec,
+            open,
+            open_copies: None,
+        }
+    }
+
+    /// The kind can read its kept raw batches again.
+    #[must_use]
+    pub fn with_copies(
+        mut self,
+        open_copies: impl Fn(toml::Table, &Path, &Path) -> Result<Box<dyn Connector>> + Send + Sync + 'static,
+    ) -> Self {
+        self.open_copies = Some(Box::new(open_copies));
+        self
     }
 }
 
@@ -52,5 +70,15 @@ where
 
     fn open(&self, config: toml::Table, base: &Path) -> Result<Box<dyn Connector>> {
         (self.open)(config, base)
+    }
+
+    fn open_copies(
+        &self,
+        config: toml::Table,
+        base: &Path,
+        dir: &Path,
+    ) -> Option<Result<Box<dyn Connector>>> {
+        let open = self.open_copies.as_ref()?;
+        Some(open(config, base, dir))
     }
 }

@@ -56,6 +56,9 @@ pub struct Spec {
     pub config_schema: serde_json::Value,
     /// Whether it sends [`Message::Checkpoint`]s and goes on from them.
     pub incremental: bool,
+    /// Whether a sync sends records again that earlier ones sent, in other raw batches: of equal records that cannot be
+    /// read only the last stays in quarantine.
+    pub overlaps: bool,
     /// Whether [`Connector::keys`] works.
     pub lists_keys: bool,
     /// Name for `_source` that its configuration gives, if any.
@@ -94,6 +97,8 @@ pub struct ReadRequest {
     /// Where each stream stands: the newest committed [`Message::Checkpoint`] by its stream. A stream without
     /// one is read from the start.
     pub cursors: BTreeMap<String, String>,
+    /// Nothing of what is read is committed, whatever the cursors say: the source must be left as it is.
+    pub is_trial: bool,
 }
 
 impl ReadRequest {
@@ -105,6 +110,7 @@ impl ReadRequest {
             threads,
             started_at,
             cursors: BTreeMap::new(),
+            is_trial: false,
         }
     }
 }

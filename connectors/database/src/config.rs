@@ -101,6 +101,7 @@ impl Default for LimitsConfig {
 pub struct StreamConfig {
     /// Name of the stream; the dataset's name by default. Checkpoints go by it, so do not rename it.
     pub name: Option<String>,
+    /// Dataset that the rows belong to.
     pub dataset: String,
     /// One SELECT. `:cursor`, `:upper` and `:lookback` stand for the bounds in force. Filtering and sorting by the
     /// cursor is added around it and need not be written.

@@ -134,6 +134,7 @@ impl Connector for DatabaseConnector {
             kind: "database",
             title: Bilingual::new("数据库", "Database"),
             config_schema: DatabaseConfig::schema(),
+            overlaps: true,
             incremental: true,
             lists_keys: true,
             source: Some(self.config.source.clone()),

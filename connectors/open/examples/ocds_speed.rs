@@ -1,6 +1,6 @@
 //! How fast compiled releases become rows: `cargo run --release -p open --example ocds_speed -- <file> [threads]`.
 //!
-//! Reads the file with the connector; rows are counted and thrown away as they come. The raw store keeps
+//! Tells one line of JSON, after the notices. Reads the file with the connector; rows are counted and thrown away as they come. The raw store keeps
 //! nothing, so that reading, parsing and converting alone are timed.
 
 use std::collections::BTreeMap;
@@ -67,11 +67,15 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let seconds = start.elapsed().as_secs_f64();
     let mut out = std::io::stdout();
     notices.iter().try_for_each(|n| writeln!(out, "{n}"))?;
-    writeln!(
-        out,
-        "{rows:?}, {rejected} rejected; {:.1} MB in {seconds:.3} s with {threads} threads: {:.0} MB/s",
-        bytes as f64 / 1e6,
-        bytes as f64 / 1e6 / seconds,
-    )?;
+    let told = serde_json::json!({
+        "rows": rows.values().sum::<usize>(),
+        "datasets": rows,
+        "rejected": rejected,
+        "bytes": bytes,
+        "seconds": seconds,
+        "threads": threads,
+        "bytes_per_second": bytes as f64 / seconds,
+    });
+    writeln!(out, "{told}")?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The `config` table of a source of kind `remote`.
 
+use std::path::{Path, PathBuf};
+
 use domain::Failure;
 use domain::ports::Result;
 use serde::Deserialize;
@@ -9,8 +11,12 @@ use serde_json::json;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// `http://127.0.0.1:50051`.
+    /// `https://connector.example.org:50051`, or `http://` on this machine.
     pub url: String,
+    #[serde(default)]
+    pub tls: Tls,
+    /// Sent with each call as `authorization: Bearer ..`.
+    pub token: Option<SecretRef>,
     /// Handed to the vendor's connector as JSON.
     #[serde(default)]
     pub settings: toml::Table,
@@ -31,6 +37,63 @@ pub struct Config {
     pub silence_seconds_max: u64,
 }
 
+/// Whom to trust, and as whom to appear.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// PEM file with the certificates of a private authority; only these are trusted then.
+    pub ca: Option<PathBuf>,
+    /// PEM files with the client certificate and its chain, and its key; both or neither.
+    pub client_cert: Option<PathBuf>,
+    pub client_key: Option<PathBuf>,
+    /// The name in the server's certificate, where it is not the host of `url`.
+    pub server_name: Option<String>,
+}
+
+/// Where a secret is kept; never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum SecretRef {
+    /// An environment variable.
+    Env(String),
+    /// A file with nothing else in it.
+    File(PathBuf),
+}
+
+impl SecretRef {
+    /// The secret, without white space around it.
+    pub fn read(&self, base: &Path) -> Result<String> {
+        let (name, found) = match self {
+            Self::Env(name) => (name.clone(), std::env::var(name).ok()),
+            Self::File(path) => {
+                let path = base.join(path);
+                (path.display().to_string(), std::fs::read_to_string(&path).ok())
+            }
+        };
+        found
+            .map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty())
+            .ok_or_else(|| {
+                wrong(format!(
+                    "key `token`: {name} is not set, cannot be read or is empty"
+                ))
+            })
+    }
+}
+
+pub fn wrong(problem: String) -> Failure {
+    Failure::invalid("REMOTE_CONFIGURATION", format!("config: {problem}"))
+}
+
+/// Whether the address is this machine's own, so that nothing travels over a network.
+fn is_here(url: &str) -> bool {
+    let rest = url.strip_prefix("http://").unwrap_or(url);
+    ["127.0.0.1", "localhost", "[::1]"].iter().any(|host| {
+        let after = rest.strip_prefix(host);
+        after.is_some_and(|after| after.is_empty() || after.starts_with([':', '/']))
+    })
+}
+
 fn yes() -> bool {
     true
 }
@@ -49,7 +112,6 @@ fn three_hundred() -> u64 {
 
 impl Config {
     pub fn parse(config: toml::Table) -> Result<Self> {
-        let wrong = |problem: String| Failure::invalid("REMOTE_CONFIGURATION", format!("config: {problem}"));
         let config: Self = config.try_into().map_err(|e: toml::de::Error| {
             wrong(format!("{}; `url` says where the connector listens", e.message()))
         })?;
@@ -62,11 +124,26 @@ impl Config {
                 return Err(wrong(format!("key `{key}` is {seconds}; it takes 1 to 86400")));
             }
         }
-        if !config.url.starts_with("http://") {
+        let is_clear = config.url.starts_with("http://");
+        if !is_clear && !config.url.starts_with("https://") {
             return Err(wrong(format!(
-                "key `url` is {:?}; write http:// and run the connector on this machine or behind a tunnel",
+                "key `url` is {:?}; write https://, or http:// for a connector on this machine or behind a tunnel",
                 config.url
             )));
+        }
+        if is_clear && config.tls != Tls::default() {
+            return Err(wrong("`tls` needs a `url` that starts with https://".to_owned()));
+        }
+        if is_clear && config.token.is_some() && !is_here(&config.url) {
+            return Err(wrong(format!(
+                "`token` would travel in the clear to {:?}; write https://",
+                config.url
+            )));
+        }
+        if config.tls.client_cert.is_some() != config.tls.client_key.is_some() {
+            return Err(wrong(
+                "`tls` takes `client_cert` and `client_key` together".to_owned(),
+            ));
         }
         Ok(config)
     }
@@ -84,13 +161,31 @@ pub fn schema() -> serde_json::Value {
         "required": ["url"],
         "additionalProperties": false,
         "properties": {
-            "url": {"type": "string", "pattern": "^http://", "description": "Where the vendor's connector listens. 厂商连接器地址"},
+            "url": {"type": "string", "pattern": "^https?://", "description": "Where the vendor's connector listens: https://, or http:// on this machine. 厂商连接器地址"},
+            "tls": {"$ref": "#/$defs/Tls"},
+            "token": {"description": "Sent with each call as `authorization: Bearer ..`: `{ env = \"NAME\" }` or `{ file = \"PATH\" }`. Not over http:// to another machine. 访问令牌", "oneOf": [
+                {"type": "object", "required": ["env"], "additionalProperties": false, "properties": {"env": {"type": "string"}}},
+                {"type": "object", "required": ["file"], "additionalProperties": false, "properties": {"file": {"type": "string"}}}
+            ]},
             "settings": {"type": "object", "description": "What the vendor's connector wants; handed to it as JSON. 厂商配置"},
             "incremental": {"type": "boolean", "default": true, "description": "It keeps cursors. 是否增量"},
             "lists_keys": {"type": "boolean", "default": false, "description": "It lists keys, so that deleted rows are found. 是否可核对主键"},
             "connect_seconds_max": seconds(10, "Longest wait for a connection, in seconds."),
             "call_seconds_max": seconds(60, "Longest Spec, Check or Discover, in seconds."),
             "silence_seconds_max": seconds(300, "Longest silence of a stream, in seconds.")
+        },
+        "$defs": {
+            "Tls": {
+                "type": "object",
+                "description": "Transport security of https://: whom to trust, and as whom to appear. Files are relative to the file of sources. 传输安全",
+                "additionalProperties": false,
+                "properties": {
+                    "ca": {"type": "string", "description": "PEM file with the certificates of a private authority; only these are trusted then. By default the system's authorities."},
+                    "client_cert": {"type": "string", "description": "PEM file with the client certificate and its chain."},
+                    "client_key": {"type": "string", "description": "PEM file with the client certificate's key, without a password."},
+                    "server_name": {"type": "string", "description": "The name in the server's certificate, where it is not the host of `url`."}
+                }
+            }
         }
     })
 }
@@ -105,11 +200,25 @@ mod tests {
         let config = parse("url = \"http://127.0.0.1:1\"\n[settings]\nn = 1\n").unwrap();
         assert_eq!(config.settings_json(), "{\"n\":1}");
         assert!(config.incremental && !config.lists_keys);
+        assert!(parse("url = \"http://localhost:1\"\ntoken = { env = \"T\" }").is_ok());
         for (text, told) in [
             ("", "url"),
             ("url = \"ftp://x\"", "`url`"),
             ("url = \"http://x\"\nsettngs = {}", "settngs"),
             ("url = \"http://x\"\ncall_seconds_max = 0", "call_seconds_max"),
+            (
+                "url = \"http://10.0.0.5:1\"\ntoken = { env = \"T\" }",
+                "in the clear",
+            ),
+            (
+                "url = \"http://127.0.0.1.example.org:1\"\ntoken = { env = \"T\" }",
+                "in the clear",
+            ),
+            ("url = \"http://127.0.0.1:1\"\n[tls]\nca = \"ca.pem\"", "https://"),
+            (
+                "url = \"https://x\"\n[tls]\nclient_cert = \"c.pem\"",
+                "client_key",
+            ),
         ] {
             let failure = parse(text).unwrap_err();
             assert!(failure.message.contains(told), "{}", failure.message);

@@ -9,8 +9,9 @@ mod arrow_rows;
 mod config;
 mod json_rows;
 mod reader;
+mod transport;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use domain::{Bilingual, Failure, FailureKind};
 use proto::v1 as pb;
 use proto::v1::connector_port_client::ConnectorPortClient;
 use tokio::sync::mpsc;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
@@ -32,6 +34,8 @@ const MESSAGE_BYTES_MAX: usize = 64 << 20;
 /// Rows in one of its messages, at most.
 const ROWS_MAX: usize = 100_000;
 
+type Client = ConnectorPortClient<InterceptedService<Channel, transport::Token>>;
+
 /// Makes [`RemoteConnector`]s of `config` tables.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RemoteFactory;
@@ -42,14 +46,15 @@ impl ConnectorFactory for RemoteFactory {
             kind: "remote",
             title: Bilingual::new("厂商连接器（gRPC）", "A vendor's connector over gRPC"),
             config_schema: config::schema(),
+            overlaps: true,
             incremental: true,
             lists_keys: true,
             ..Spec::default()
         }
     }
 
-    fn open(&self, config: toml::Table, _base: &Path) -> Result<Box<dyn Connector>> {
-        Ok(Box::new(RemoteConnector::new(Config::parse(config)?)?))
+    fn open(&self, config: toml::Table, base: &Path) -> Result<Box<dyn Connector>> {
+        Ok(Box::new(RemoteConnector::new(Config::parse(config)?, base)?))
     }
 }
 
@@ -57,11 +62,12 @@ impl ConnectorFactory for RemoteFactory {
 #[derive(Debug, Clone)]
 pub struct RemoteConnector {
     config: Arc<Config>,
+    base: PathBuf,
     endpoint: Endpoint,
 }
 
 impl RemoteConnector {
-    fn new(config: Config) -> Result<Self> {
+    fn new(config: Config, base: &Path) -> Result<Self> {
         let endpoint = Endpoint::from_shared(config.url.clone())
             .map_err(|e| {
                 Failure::invalid(
@@ -78,29 +84,33 @@ impl RemoteConnector {
             .keep_alive_timeout(Duration::from_secs(config.silence_seconds_max));
         Ok(Self {
             config: Arc::new(config),
+            base: base.to_owned(),
             endpoint,
         })
     }
 
-    async fn client(&self) -> Result<ConnectorPortClient<Channel>> {
-        let channel = self.endpoint.connect().await.map_err(|e| {
+    /// Connects anew, with the certificates and the token as they are now.
+    async fn client(&self) -> Result<Client> {
+        let endpoint = transport::secured(self.endpoint.clone(), &self.config, &self.base)?;
+        let token = transport::Token::new(self.config.token.as_ref(), &self.base)?;
+        let channel = endpoint.connect().await.map_err(|e| {
             Failure::new(
                 FailureKind::Unavailable,
                 "REMOTE_UNREACHABLE",
                 format!(
-                    "the connector at {} cannot be reached: {}; see that it runs and listens there",
+                    "the connector at {} cannot be reached: {}; see that it runs and listens there, and that its certificate is trusted",
                     self.config.url,
                     Failure::internal(&e).message
                 ),
             )
         })?;
-        Ok(ConnectorPortClient::new(channel)
+        Ok(ConnectorPortClient::with_interceptor(channel, token)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX))
     }
 
     /// What the vendor's connector says of itself, checked against what this source needs.
-    async fn remote_spec(&self, client: &mut ConnectorPortClient<Channel>) -> Result<pb::SpecResponse> {
+    async fn remote_spec(&self, client: &mut Client) -> Result<pb::SpecResponse> {
         let request = self.unary(pb::SpecRequest {});
         let spec = client
             .spec(request)
@@ -133,6 +143,19 @@ impl RemoteConnector {
     }
 
     fn failed(&self, status: &Status) -> Failure {
+        // A connection that broke, or that the other side refused for want of a certificate, has no code of its own.
+        let broke = std::error::Error::source(status).filter(|e| e.is::<tonic::transport::Error>());
+        if let Some(error) = broke {
+            return Failure::new(
+                FailureKind::Unavailable,
+                "REMOTE_UNREACHABLE",
+                format!(
+                    "the connection to the connector at {} broke: {}; see that it runs, and that it trusts our certificate",
+                    self.config.url,
+                    Failure::internal(error).message
+                ),
+            );
+        }
         let (kind, reason) = match status.code() {
             Code::InvalidArgument | Code::OutOfRange => (FailureKind::Invalid, "REMOTE_CONFIGURATION"),
             Code::NotFound => (FailureKind::NotFound, "REMOTE_NOT_FOUND"),

@@ -363,6 +363,7 @@ impl Connector for RestConnector {
             kind: "platform-rest",
             title: Bilingual::new("平台接口", "A platform's HTTP interface"),
             config_schema: Self::schema(),
+            overlaps: true,
             incremental: true,
             lists_keys: true,
             source: self.platform.source.clone(),

@@ -37,12 +37,14 @@ pub struct FolderConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BucketConfig {
+    /// Name of the bucket.
     pub bucket: String,
     /// Only objects below this; the rest of the key is the file's name.
     #[serde(default)]
     pub prefix: String,
     /// Address of the service, "https://minio.example.org:9000"; by default Amazon's.
     pub endpoint: Option<String>,
+    /// Region that requests are signed for.
     #[serde(default = "region")]
     pub region: String,
     /// Without keys the bucket is read as anybody may.

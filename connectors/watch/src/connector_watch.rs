@@ -102,6 +102,22 @@ impl WatchConnector {
         })
     }
 
+    /// A connector that reads kept copies below `dir` as this source would read its files.
+    ///
+    /// # Errors
+    /// As [`Self::from_value`].
+    pub fn copies(
+        value: toml::Value,
+        base: &Path,
+        dir: &Path,
+    ) -> std::result::Result<FilesConnector, WatchError> {
+        let config: WatchConfig = value
+            .try_into()
+            .map_err(|e: toml::de::Error| WatchError::Config(e.to_string()))?;
+        let mapping = config.mapping().map(|path| base.join(path));
+        Ok(FilesConnector::new(dir, mapping.as_deref())?)
+    }
+
     /// JSON Schema of the configuration of both kinds.
     pub fn config_schema() -> serde_json::Value {
         schemars::schema_for!(WatchConfig).to_value()
@@ -129,7 +145,8 @@ impl WatchConnector {
                 .and_then(|cursor| State::parse(cursor));
             match step(before.as_ref(), &look.version, now, self.stable) {
                 // That it is known means that its rows are committed, so it may go.
-                Step::Known => self.place.put_away(&look).await?,
+                Step::Known if !request.is_trial => self.place.put_away(&look).await?,
+                Step::Known => {}
                 Step::Take => taken.push((look, before)),
                 Step::Wait(remember) => {
                     if let Some(state) = remember {

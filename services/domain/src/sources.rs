@@ -142,6 +142,49 @@ pub struct SyncRun {
     pub cursors_before: BTreeMap<String, String>,
     pub cursors_after: BTreeMap<String, String>,
     pub failure: Option<SyncFailure>,
+    /// Changes of the source's columns that it was the first to find.
+    pub drift: Vec<DriftEvent>,
+}
+
+/// What changed at a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DriftChange {
+    ColumnNew,
+    ColumnGone,
+    TypeChanged,
+    StreamGone,
+}
+
+impl DriftChange {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ColumnNew => "COLUMN_NEW",
+            Self::ColumnGone => "COLUMN_GONE",
+            Self::TypeChanged => "TYPE_CHANGED",
+            Self::StreamGone => "STREAM_GONE",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        [
+            Self::ColumnNew,
+            Self::ColumnGone,
+            Self::TypeChanged,
+            Self::StreamGone,
+        ]
+        .into_iter()
+        .find(|c| c.name() == name)
+    }
+}
+
+/// A change of what a source's rows look like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriftEvent {
+    pub change: DriftChange,
+    /// File or stream, and the column: `orders: updated_at`.
+    pub place: String,
+    pub message: Bilingual,
 }
 
 /// Why a sync failed.
@@ -173,6 +216,9 @@ pub struct SourceStatus {
     /// Whether every sync on record lost no row.
     pub conserved: bool,
     pub alarms: Vec<Alarm>,
+    /// Changes of its columns that the newest sync with any found, and when it began, UTC microseconds.
+    pub drift: Vec<DriftEvent>,
+    pub drift_at: Option<i64>,
 }
 
 /// What reconciling one dataset found.
@@ -225,6 +271,22 @@ impl AcceptanceOutcome {
     }
 }
 
+/// What the acceptance suite is to try. All but the suite itself look at what somebody did to the source since the suite
+/// last ran on it in this process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum AcceptanceTrial {
+    /// Everything that can be tried without the source's help.
+    #[default]
+    Suite,
+    /// A row was committed late: with a cursor value that others had passed already.
+    LateCommit,
+    /// The source gives its rows in another order.
+    Unsorted,
+    /// A column was renamed, dropped, or has another type.
+    SchemaDrift,
+}
+
 /// A source as an operator writes it down.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewSource {
@@ -256,7 +318,13 @@ pub trait SourcePort: Send + Sync {
     ) -> Result<ReconcileReport>;
     /// Reads the raw batches of quarantined rows again; rows that now read leave the quarantine.
     async fn redrive(&self, name: &str, progress: Arc<dyn Progress>) -> Result<SyncReport>;
-    async fn accept(&self, name: &str, progress: Arc<dyn Progress>) -> Result<Vec<AcceptanceCheck>>;
+    /// Only a [`AcceptanceTrial::Suite`] may come first.
+    async fn accept(
+        &self,
+        name: &str,
+        trial: AcceptanceTrial,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Vec<AcceptanceCheck>>;
     /// Newest first; of one source or all.
     async fn runs(&self, source: Option<String>, limit: usize) -> Result<Vec<SyncRun>>;
     /// Without alarms, which are the scheduler's.

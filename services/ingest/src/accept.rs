@@ -1,101 +1,53 @@
 //! The acceptance suite: properties that every connector must have, tried against a real source. Nothing of it reaches
 //! the lake.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+mod reading;
+mod trials;
 
-use arrow::array::{Array, ArrayRef};
-use arrow::util::display::array_value_to_string;
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::array::ArrayRef;
 use chrono::{DateTime, Utc};
-use connector::{Connector, Message, RawBatch, RawStore, ReadRequest, RowBatch};
+use connector::{Connector, ReadRequest};
+use domain::Bilingual;
 use domain::ports::{Progress, ProgressUpdate};
 use domain::sources::{AcceptanceCheck, AcceptanceOutcome};
-use domain::{Bilingual, Failure};
-use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-/// Rows of a source that the suite reads, at most; of a larger one the rest is not looked at.
-const ROWS_MAX: usize = 200_000;
-/// Places at which a reading is cut, at most, spread evenly over its messages.
-const CUTS_MAX: usize = 40;
+use reading::{Reading, Step, TempRaw, collect, difference, key_text, told};
+
+/// Places at which a reading is cut, at most: between any two messages where there are no more, else spread evenly.
+const CUTS_MAX: usize = 64;
 
 type Open<'a> = dyn Fn() -> domain::ports::Result<Box<dyn Connector>> + Send + Sync + 'a;
 
-/// Everything that a reading sent.
-#[derive(Default)]
-struct Reading {
-    /// One entry a message: the rows it carried, or a checkpoint.
-    steps: Vec<Step>,
-    rejected: usize,
-    problems: Vec<String>,
-    /// Cut short by the number of rows or at the wanted message.
-    cut: bool,
+/// What a source held when the suite ran on it.
+pub struct Baseline {
+    rows: BTreeMap<String, String>,
+    cursors: BTreeMap<String, String>,
 }
 
-enum Step {
-    Rows(Vec<Row>),
-    Checkpoint(String, String),
-    Other,
-}
-
-/// (dataset and key, content).
-type Row = (String, String);
-
-impl Reading {
-    fn rows(&self) -> BTreeMap<String, String> {
-        let mut rows = BTreeMap::new();
-        for step in &self.steps {
-            if let Step::Rows(found) = step {
-                rows.extend(found.iter().cloned());
-            }
-        }
-        rows
-    }
-
-    fn count(&self) -> usize {
-        self.steps
-            .iter()
-            .map(|s| match s {
-                Step::Rows(rows) => rows.len(),
-                _ => 0,
-            })
-            .sum()
-    }
-
-    fn cursors(&self) -> BTreeMap<String, String> {
-        let mut cursors = BTreeMap::new();
-        for step in &self.steps {
-            if let Step::Checkpoint(stream, cursor) = step {
-                cursors.insert(stream.clone(), cursor.clone());
-            }
-        }
-        cursors
-    }
-}
-
-struct Suite<'a> {
+/// A run of the suite, or of one of its trials.
+pub struct Suite<'a> {
     open: &'a Open<'a>,
     now: DateTime<Utc>,
     checks: Vec<AcceptanceCheck>,
     progress: &'a dyn Progress,
 }
 
-/// Runs all checks; a failed one does not stop the others where they can still say something.
-pub(crate) async fn accept(
-    open: &Open<'_>,
-    now: DateTime<Utc>,
-    progress: &dyn Progress,
-) -> Vec<AcceptanceCheck> {
-    let mut suite = Suite {
-        open,
-        now,
-        checks: Vec::new(),
-        progress,
-    };
-    suite.run().await;
-    suite.checks
+impl<'a> Suite<'a> {
+    pub fn new(open: &'a Open<'a>, now: DateTime<Utc>, progress: &'a dyn Progress) -> Self {
+        Self {
+            open,
+            now,
+            checks: Vec::new(),
+            progress,
+        }
+    }
+
+    pub fn into_checks(self) -> Vec<AcceptanceCheck> {
+        self.checks
+    }
 }
 
 impl Suite<'_> {
@@ -130,12 +82,14 @@ impl Suite<'_> {
         });
     }
 
-    async fn run(&mut self) {
+    /// Runs all checks; a failed one does not stop the others where they can still say something. What was read, for the
+    /// trials to compare with; none when nothing could be read.
+    pub async fn run(&mut self) -> Option<Baseline> {
         let connector = match (self.open)() {
             Ok(connector) => connector,
             Err(e) => {
                 self.judge("opens", Some(e.message), "");
-                return;
+                return None;
             }
         };
         let spec = connector.spec();
@@ -152,14 +106,14 @@ impl Suite<'_> {
         self.judge("spec_valid", problem, format!("kind {}", spec.kind));
         let problem = connector.check().await.err().map(|e| told(&e));
         if !self.judge("check_ok", problem, "the source answers") {
-            return;
+            return None;
         }
         self.discovery(connector.as_ref()).await;
         let first = match self.read(connector.as_ref(), BTreeMap::new(), None).await {
             Ok(first) => first,
             Err(e) => {
                 self.judge("read_completes", Some(told(&e)), "");
-                return;
+                return None;
             }
         };
         let problem = first.problems.first().cloned();
@@ -182,6 +136,11 @@ impl Suite<'_> {
             true => self.keys(&first).await,
             false => self.skipped("keys_listed", "the source lists no keys"),
         }
+        self.trials_ahead(spec.incremental);
+        Some(Baseline {
+            rows: first.rows(),
+            cursors: first.cursors(),
+        })
     }
 
     async fn discovery(&mut self, connector: &dyn Connector) {
@@ -239,8 +198,20 @@ impl Suite<'_> {
     /// Cuts a reading after message k; what was read up to its last checkpoint, and a second reading from there, make
     /// the whole.
     async fn resumption(&mut self, first: &Reading) {
-        let whole = first.rows();
         let messages = first.steps.len();
+        match self.cut(&first.rows(), messages).await {
+            Ok(cuts) => self.passed(
+                "resumes_after_a_cut",
+                format!("{cuts} cuts in {messages} messages"),
+            ),
+            Err(problem) => {
+                self.judge("resumes_after_a_cut", Some(problem), "");
+            }
+        }
+    }
+
+    /// How many cuts went well, or what is wrong with the first other.
+    async fn cut(&self, whole: &BTreeMap<String, String>, messages: usize) -> Result<usize, String> {
         let step = messages.div_ceil(CUTS_MAX).max(1);
         let mut cuts = 0;
         for k in (0..messages).step_by(step) {
@@ -264,22 +235,14 @@ impl Suite<'_> {
             };
             let problem = match tried.await {
                 Err(e) => Some(told(&e)),
-                Ok(both) => difference(&whole, &both),
+                Ok(both) => difference(whole, &both),
             };
             if let Some(problem) = problem {
-                self.judge(
-                    "resumes_after_a_cut",
-                    Some(format!("cut after message {k} of {messages}: {problem}")),
-                    "",
-                );
-                return;
+                return Err(format!("cut after message {k} of {messages}: {problem}"));
             }
             cuts += 1;
         }
-        self.passed(
-            "resumes_after_a_cut",
-            format!("{cuts} cuts in {messages} messages"),
-        );
+        Ok(cuts)
     }
 
     /// Reading on from the end may repeat rows, and must not contradict those that came.
@@ -354,6 +317,7 @@ impl Suite<'_> {
         let request = ReadRequest {
             cursors,
             batch_rows: 1_000,
+            is_trial: true,
             ..ReadRequest::new(raw.clone(), self.now)
         };
         let (sender, messages) = mpsc::channel(1);
@@ -367,146 +331,5 @@ impl Suite<'_> {
             Err(_) if reading.cut => Ok(std::mem::take(&mut reading)),
             Err(e) => Err(e),
         }
-    }
-}
-
-async fn collect(mut messages: mpsc::Receiver<Message>, stop_after: Option<usize>, raw: &TempRaw) -> Reading {
-    let mut reading = Reading::default();
-    let mut rows = 0;
-    loop {
-        if stop_after.is_some_and(|k| reading.steps.len() >= k) || rows > ROWS_MAX {
-            reading.cut = true;
-            return reading;
-        }
-        let Some(message) = messages.recv().await else {
-            return reading;
-        };
-        let step = match message {
-            Message::Rows(batch) => {
-                if !raw.has(&batch.batch) {
-                    reading.problems.push(format!(
-                        "rows of {} come from a batch that was not kept",
-                        batch.dataset.name
-                    ));
-                }
-                let found = rows_of(&batch, &mut reading.problems);
-                rows += found.len();
-                Step::Rows(found)
-            }
-            Message::Rejected(_) => {
-                reading.rejected += 1;
-                Step::Other
-            }
-            Message::Checkpoint(c) => Step::Checkpoint(c.stream.to_string(), c.cursor),
-            Message::Notice(_) | Message::Progress(_) => Step::Other,
-        };
-        reading.steps.push(step);
-    }
-}
-
-fn rows_of(batch: &RowBatch, problems: &mut Vec<String>) -> Vec<Row> {
-    let dataset = &batch.dataset;
-    if batch.columns.schema() != dataset.schema() {
-        problems.push(format!(
-            "rows of {} have another schema than the data model's",
-            dataset.name
-        ));
-        return Vec::new();
-    }
-    if batch.positions.len() != batch.columns.num_rows() || batch.positions.null_count() > 0 {
-        problems.push(format!("rows of {} lack positions", dataset.name));
-    }
-    let key: Vec<&ArrayRef> = dataset
-        .key
-        .iter()
-        .filter_map(|k| dataset.column_index(k))
-        .map(|n| batch.columns.column(n))
-        .collect();
-    if key.iter().any(|column| column.null_count() > 0) {
-        problems.push(format!("a key of {} is null", dataset.name));
-    }
-    let all: Vec<&ArrayRef> = batch.columns.columns().iter().collect();
-    (0..batch.columns.num_rows())
-        .map(|row| (key_text(&dataset.name, &key, row), key_text("", &all, row)))
-        .collect()
-}
-
-/// The values of a row as one text.
-fn key_text(dataset: &str, columns: &[&ArrayRef], row: usize) -> String {
-    let mut text = dataset.to_owned();
-    for column in columns {
-        text.push('\u{1f}');
-        if column.is_valid(row) {
-            text.push_str(&array_value_to_string(column.as_ref(), row).unwrap_or_default());
-        } else {
-            text.push('\u{0}');
-        }
-    }
-    text
-}
-
-fn readable(key: &str) -> String {
-    key.replace('\u{1f}', " / ")
-}
-
-fn difference(want: &BTreeMap<String, String>, found: &BTreeMap<String, String>) -> Option<String> {
-    if let Some((key, _)) = want.iter().find(|(key, _)| !found.contains_key(*key)) {
-        return Some(format!("{} is missing", readable(key)));
-    }
-    if let Some((key, _)) = found.iter().find(|(key, _)| !want.contains_key(*key)) {
-        return Some(format!("{} came that was not there before", readable(key)));
-    }
-    let other = want
-        .iter()
-        .find(|(key, content)| found.get(*key) != Some(content));
-    other.map(|(key, _)| format!("{} differs", readable(key)))
-}
-
-fn told(failure: &Failure) -> String {
-    format!("{} [{}]", failure.message, failure.reason)
-}
-
-/// Keeps raw batches as long as the suite needs them.
-#[derive(Debug)]
-struct TempRaw {
-    dir: TempDir,
-}
-
-impl TempRaw {
-    fn new() -> domain::ports::Result<Arc<Self>> {
-        let dir = TempDir::new().map_err(|e| Failure::internal(&e))?;
-        Ok(Arc::new(Self { dir }))
-    }
-
-    fn place(&self, digest: &str) -> PathBuf {
-        self.dir.path().join(digest)
-    }
-
-    fn has(&self, digest: &str) -> bool {
-        !digest.is_empty() && self.place(digest).is_file()
-    }
-}
-
-impl RawStore for TempRaw {
-    fn put_file(&self, path: &Path, name: &str) -> domain::ports::Result<RawBatch> {
-        let bytes = std::fs::read(path).map_err(|e| {
-            Failure::new(
-                domain::FailureKind::Unavailable,
-                "FILE",
-                format!("{}: {e}", path.display()),
-            )
-        })?;
-        self.put_bytes(&bytes, name)
-    }
-
-    fn put_bytes(&self, bytes: &[u8], _name: &str) -> domain::ports::Result<RawBatch> {
-        let digest = format!("{:x}", Sha256::digest(bytes));
-        let path = self.place(&digest);
-        std::fs::write(&path, bytes).map_err(|e| Failure::internal(&e))?;
-        Ok(RawBatch {
-            digest: digest.into(),
-            path,
-            bytes: bytes.len() as u64,
-        })
     }
 }

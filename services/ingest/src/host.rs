@@ -11,6 +11,7 @@ use domain::sources::{FailureClass, SyncFailure, SyncRun, SyncState};
 use lake::{Lake, Prepared};
 use matching::Resolver;
 
+use crate::drift::Columns;
 use crate::error::{IngestError, Result};
 use crate::parties::{self, Resolved};
 use crate::pull::stage;
@@ -96,6 +97,17 @@ impl Host {
         let at = self.clock.now().timestamp_micros();
         if let Err(error) = self.lake.end_run(run_id, state, at, told.as_ref()).await {
             tracing::error!(error = %error, sync.run_id = run_id, "the end of a sync was not recorded");
+        }
+    }
+
+    /// Records what a sync saw of the columns. That it cannot be written does not change how the sync ended.
+    pub async fn record_columns(&self, source: &str, run_id: &str, columns: &Columns) {
+        let seen = columns.take();
+        if seen.is_empty() {
+            return;
+        }
+        if let Err(error) = self.lake.record_columns(source, run_id, &seen).await {
+            tracing::error!(error = %error, sync.run_id = run_id, "changes of columns were not recorded");
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod accept;
 mod copies;
+mod drift;
 mod error;
 mod host;
 mod judgements;

@@ -16,6 +16,7 @@ use domain::sources::{SyncRun, SyncState};
 use lake::{LedgerUpdate, RawBatches, RunningSync, Settles, SyncOptions, SyncStart};
 use tokio::sync::mpsc;
 
+use crate::drift::Columns;
 use crate::error::{IngestError, Result};
 use crate::host::Host;
 use crate::tally::Tally;
@@ -52,6 +53,8 @@ pub(crate) struct Plan {
     pub from_start: bool,
     /// When it succeeds, all quarantined rows of earlier syncs of the source are settled.
     pub settles_source: bool,
+    /// The source sends records again that it sent before.
+    pub overlaps: bool,
     /// Rows whose key is there stay as they are.
     pub insert_only: bool,
     /// Only rows at these places count: (batch, row); row 0: all of the batch.
@@ -93,29 +96,42 @@ pub(crate) async fn pull(
     };
     let run_id = run.run_id.clone();
     let _active = host.begin_run(&run).await?;
-    let pulled = read_all(host, connector, spec.incremental, plan, run, started_at, progress).await;
-    match pulled {
-        Ok(report) => {
-            host.end_run(&run_id, None).await;
-            Ok(report)
-        }
-        Err(error) => {
-            let told = error.told();
-            host.end_run(&run_id, Some(&told)).await;
-            Err(error)
-        }
-    }
+    let columns = Columns::default();
+    let source = plan.source.clone();
+    let work = Work {
+        host,
+        connector,
+        incremental: spec.incremental,
+        started_at,
+        progress,
+        columns: &columns,
+    };
+    let pulled = read_all(work, plan, run).await;
+    let told = pulled.as_ref().err().map(IngestError::told);
+    told.iter().for_each(|failure| columns.failed(failure));
+    host.record_columns(&source, &run_id, &columns).await;
+    host.end_run(&run_id, told.as_ref()).await;
+    pulled
 }
 
-async fn read_all(
-    host: &Host,
-    connector: &dyn Connector,
+/// What a sync works with.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    host: &'a Host,
+    connector: &'a dyn Connector,
     incremental: bool,
-    plan: Plan,
-    run: SyncRun,
     started_at: DateTime<Utc>,
-    progress: &dyn Progress,
-) -> Result<SyncReport> {
+    progress: &'a dyn Progress,
+    columns: &'a Columns,
+}
+
+async fn read_all(work: Work<'_>, plan: Plan, run: SyncRun) -> Result<SyncReport> {
+    let Work {
+        connector,
+        incremental,
+        started_at,
+        ..
+    } = work;
     let in_source = Host::in_source(&plan.source);
     connector.check().await.map_err(&in_source)?;
     // A source that has nothing new is still as fresh as its answer.
@@ -126,7 +142,7 @@ async fn read_all(
         }
         false => Vec::new(),
     };
-    let mut taking = Taking::begin(host, plan, incremental, run, started_at, progress).await?;
+    let mut taking = Taking::begin(work, plan, run).await?;
     let request = ReadRequest {
         cursors: taking.run.cursors_before.clone(),
         ..ReadRequest::new(taking.raw.store(), started_at)
@@ -148,6 +164,7 @@ struct Taking<'a> {
     run: SyncRun,
     started_at: DateTime<Utc>,
     progress: &'a dyn Progress,
+    columns: &'a Columns,
     raw: RawBatches,
     /// The commit in the making; none between a commit and the next row.
     sync: Option<RunningSync>,
@@ -163,14 +180,15 @@ struct Taking<'a> {
 }
 
 impl<'a> Taking<'a> {
-    async fn begin(
-        host: &'a Host,
-        plan: Plan,
-        incremental: bool,
-        run: SyncRun,
-        started_at: DateTime<Utc>,
-        progress: &'a dyn Progress,
-    ) -> Result<Self> {
+    async fn begin(work: Work<'a>, plan: Plan, run: SyncRun) -> Result<Self> {
+        let Work {
+            host,
+            incremental,
+            started_at,
+            progress,
+            columns,
+            ..
+        } = work;
         let options = options(&plan, None, None);
         let start = SyncStart {
             source: plan.source.clone(),
@@ -189,6 +207,7 @@ impl<'a> Taking<'a> {
             run,
             started_at,
             progress,
+            columns,
             sync: Some(sync),
             first_commit: None,
             tally: Tally::default(),
@@ -239,12 +258,16 @@ impl<'a> Taking<'a> {
                         continue;
                     }
                     self.tally.rejected(&rejected);
+                    self.columns.rejected(&rejected);
                     self.rows += 1;
                     self.bytes += rejected.raw.len() as u64;
                     let in_lake = self.in_lake();
                     self.sync().await?.reject(rejected).await.map_err(in_lake)?;
                 }
-                Message::Notice(notice) => self.tally.notice(notice),
+                Message::Notice(notice) => {
+                    self.columns.notice(&notice);
+                    self.tally.notice(notice);
+                }
                 Message::Checkpoint(checkpoint) => {
                     if self.incremental {
                         self.pending
@@ -399,6 +422,7 @@ fn options(plan: &Plan, raw: Option<RawBatches>, first_commit: Option<i64>) -> S
         first_commit,
         insert_only: plan.insert_only,
         settles: Settles::Batches,
+        records_once: plan.overlaps,
     }
 }
 

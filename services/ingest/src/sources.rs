@@ -5,18 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use connector::{Connector, ConnectorFactory};
-use domain::Failure;
 use domain::ports::{Progress, Result, SyncReport};
 use domain::sources::{
-    AcceptanceCheck, KindInfo, NewSource, ReconcileReport, SourceInfo, SourcePort, SourceStatus, StreamInfo,
-    SyncRun, SyncState,
+    AcceptanceCheck, AcceptanceTrial, KindInfo, NewSource, ReconcileReport, SourceInfo, SourcePort,
+    SourceStatus, StreamInfo, SyncRun, SyncState,
 };
+use domain::{Failure, FailureKind};
 
+use crate::accept::{Baseline, Suite};
 use crate::host::Host;
 use crate::pull::{CommitLimits, Plan, pull};
 use crate::registry::Registry;
 use crate::source_file::{ConfiguredSource, SourceFile};
-use crate::{accept, copies, reconcile};
+use crate::{copies, reconcile};
 
 /// Share of rejected rows above which a sync fails, in ten-thousandths, when neither the source nor its
 /// configuration says another.
@@ -29,6 +30,8 @@ pub struct Sources {
     host: Arc<Host>,
     kinds: Registry,
     file: SourceFile,
+    /// What the acceptance suite read last, by source.
+    accepted: Mutex<BTreeMap<String, Arc<Baseline>>>,
     /// One piece of work a source at a time.
     turns: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -39,6 +42,7 @@ impl Sources {
             host,
             kinds,
             file,
+            accepted: Mutex::default(),
             turns: Mutex::default(),
         }
     }
@@ -86,6 +90,7 @@ impl Sources {
                 ..commit
             },
             settles_source: !spec.incremental,
+            overlaps: spec.overlaps,
             ..Plan::default()
         }
     }
@@ -204,11 +209,34 @@ impl SourcePort for Sources {
         Ok(report)
     }
 
-    async fn accept(&self, name: &str, progress: Arc<dyn Progress>) -> Result<Vec<AcceptanceCheck>> {
+    async fn accept(
+        &self,
+        name: &str,
+        trial: AcceptanceTrial,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Vec<AcceptanceCheck>> {
         let _turn = self.turn(name).await;
         let source = self.file.one(name)?;
         let open = || self.open(&source);
-        Ok(accept::accept(&open, self.host.clock.now(), progress.as_ref()).await)
+        let mut suite = Suite::new(&open, self.host.clock.now(), progress.as_ref());
+        let known = || self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        if trial == AcceptanceTrial::Suite {
+            let baseline = suite.run().await;
+            match baseline {
+                Some(baseline) => known().insert(name.to_owned(), Arc::new(baseline)),
+                None => known().remove(name),
+            };
+        } else {
+            let baseline = known().get(name).cloned().ok_or_else(|| {
+                Failure::new(
+                    FailureKind::Precondition,
+                    "NOT_ACCEPTED",
+                    format!("the acceptance suite has not read source {name} here yet; run it without a trial first"),
+                )
+            })?;
+            suite.trial(trial, &baseline).await;
+        }
+        Ok(suite.into_checks())
     }
 
     async fn runs(&self, source: Option<String>, limit: usize) -> Result<Vec<SyncRun>> {
@@ -259,6 +287,10 @@ fn status_of(source: SourceInfo, runs: Vec<SyncRun>) -> SourceStatus {
         let moved = run.datasets.iter().any(|d| d.inserted + d.updated > 0);
         if moved && status.last_rows_at.is_none() {
             status.last_rows_at = Some(run.ended_at.unwrap_or(run.started_at));
+        }
+        if status.drift_at.is_none() && !run.drift.is_empty() {
+            status.drift.clone_from(&run.drift);
+            status.drift_at = Some(run.started_at);
         }
         for counts in &run.datasets {
             status.conserved &= counts.holds();

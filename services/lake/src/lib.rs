@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-pub use catalogue::{JudgementChange, SnapshotRow};
+pub use catalogue::{JudgementChange, SeenColumn, SnapshotRow};
 pub use error::{LakeError, Result};
 pub use kept::{PartyBranchRow, PartyRefRow, PartyRow, PartyTables, QuarantinedPlace, QuarantinedRow};
 pub use sync::{LedgerUpdate, Mention, Prepared, RawBatches, RunningSync, Settles, SyncOptions, SyncStart};

@@ -11,7 +11,7 @@ use domain::ports::QuarantineFilter;
 use domain::sources::{SyncFailure, SyncRun, SyncState};
 
 use crate::Lake;
-use crate::catalogue::{SnapshotRow, TableInfo};
+use crate::catalogue::{SeenColumn, SnapshotRow, TableInfo};
 use crate::error::{LakeError, Result};
 use crate::kept::{self, PartyTables, QuarantinedPlace, QuarantinedRow};
 use crate::scan::LakeTable;
@@ -188,6 +188,11 @@ impl Lake {
         failure: Option<&SyncFailure>,
     ) -> Result<()> {
         self.catalogue.end_run(run_id, state, ended_at, failure).await
+    }
+
+    /// Records what a sync saw of a source's columns; what is a change is told with the sync's record.
+    pub async fn record_columns(&self, source: &str, run_id: &str, seen: &[SeenColumn]) -> Result<()> {
+        self.catalogue.record_columns(source, run_id, seen).await
     }
 
     /// Records of syncs, newest first; of one source or all.

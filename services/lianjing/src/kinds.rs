@@ -94,11 +94,46 @@ fn database() -> impl ConnectorFactory + 'static {
     })
 }
 
+/// The kind's name stands in the file of sources already, and the tables of other kinds are of no use to this one.
+fn leave_out(schema: &mut serde_json::Value, key: &str) {
+    if let Some(properties) = schema["properties"].as_object_mut() {
+        properties.remove(key);
+    }
+    if let Some(required) = schema["required"].as_array_mut() {
+        required.retain(|name| name != key);
+    }
+}
+
+/// The schema of the variant with this tag, of a configuration whose variants are told by `kind`.
+fn variant(mut schema: serde_json::Value, kind: &str) -> serde_json::Value {
+    let variants = schema["oneOf"].take();
+    let is_it = |v: &&serde_json::Value| v["properties"]["kind"]["const"] == kind;
+    let Some(found) = variants.as_array().and_then(|all| all.iter().find(is_it)) else {
+        return schema;
+    };
+    let target = found["$ref"].as_str().and_then(|r| r.rsplit('/').next());
+    let mut own = match target {
+        Some(name) => schema["$defs"][name].clone(),
+        None => found.clone(),
+    };
+    for key in ["$schema", "$defs"] {
+        own[key] = schema[key].take();
+    }
+    leave_out(&mut own, "kind");
+    own
+}
+
 fn open_standard(kind: &'static str, title: Bilingual) -> impl ConnectorFactory + 'static {
+    let others = ["ocds", "bods", "ftm", "debarment"];
+    let mut config_schema = OpenConnector::config_schema();
+    leave_out(&mut config_schema, "kind");
+    for other in others.into_iter().filter(|other| *other != kind) {
+        leave_out(&mut config_schema, other);
+    }
     let spec = Spec {
         kind,
         title,
-        config_schema: OpenConnector::config_schema(),
+        config_schema,
         ..Spec::default()
     };
     FromTable::new(spec, move |config: Table, base: &Path| {
@@ -110,9 +145,12 @@ fn watched(kind: &'static str, title: Bilingual, clock: Arc<dyn Clock>) -> impl 
     let spec = Spec {
         kind,
         title,
-        config_schema: WatchConnector::config_schema(),
+        config_schema: variant(WatchConnector::config_schema(), kind),
         incremental: true,
         ..Spec::default()
+    };
+    let copies = move |config: Table, base: &Path, dir: &Path| {
+        boxed(WatchConnector::copies(with_key(config, "kind", kind), base, dir))
     };
     FromTable::new(spec, move |config: Table, base: &Path| {
         boxed(WatchConnector::from_value(
@@ -121,6 +159,7 @@ fn watched(kind: &'static str, title: Bilingual, clock: Arc<dyn Clock>) -> impl 
             clock.clone(),
         ))
     })
+    .with_copies(copies)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod connection;
 mod follow;
+mod kind_page;
 mod kinds;
 mod metrics;
 mod outcome;

@@ -26,6 +26,7 @@ pub struct Metrics {
     rows: IntCounterVec,
     runs: IntCounterVec,
     unconserved: IntCounterVec,
+    drift: IntCounterVec,
     last_success: IntGaugeVec,
     last_rows: IntGaugeVec,
     failures: IntGaugeVec,
@@ -66,6 +67,11 @@ impl Metrics {
                 "lianjing_sync_unconserved_total",
                 "Ended syncs of which the counts did not add up: must stay 0",
                 &["source"],
+            )?,
+            drift: counter(
+                "lianjing_source_drift_total",
+                "Changes of columns that ended syncs found: COLUMN_NEW, COLUMN_GONE, TYPE_CHANGED, STREAM_GONE",
+                &["source", "change"],
             )?,
             last_success: gauge(
                 "lianjing_source_last_success_timestamp_seconds",
@@ -124,6 +130,11 @@ impl Metrics {
                         .with_label_values(&[run.source.as_str(), c.dataset.as_str(), outcome])
                         .inc_by(rows);
                 }
+            }
+            for event in &run.drift {
+                self.drift
+                    .with_label_values(&[run.source.as_str(), event.change.name()])
+                    .inc();
             }
             let broken = run.datasets.iter().any(|c| !c.holds());
             self.unconserved

@@ -57,7 +57,7 @@ async fn check_user(user_url: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_user_for_postgresql_reads_what_it_may_and_no_more() {
-    let database = Database::postgres().await;
+    let database = Database::postgres();
     database.pg(TABLES).await;
     // The cluster's owner has the page's name.
     let sql = statements("PostgreSQL")
@@ -69,7 +69,7 @@ async fn the_user_for_postgresql_reads_what_it_may_and_no_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_user_for_mariadb_reads_what_it_may_and_no_more() {
-    let database = Database::mariadb().await;
+    let database = Database::mariadb();
     database.my(TABLES).await;
     let sql = statements("MySQL, MariaDB")
         .replace("10.0.0.9", "localhost")
@@ -81,7 +81,7 @@ async fn the_user_for_mariadb_reads_what_it_may_and_no_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_configuration_on_the_page_reads_its_rows() {
-    let database = Database::postgres().await;
+    let database = Database::postgres();
     database.pg(TABLES).await;
     let page = configuration();
     DatabaseConnector::from_toml(page, Path::new("/")).unwrap();

@@ -16,7 +16,7 @@ ignore = ["updated_at"]
 "#;
 
 async fn orders(count: u32) -> Database {
-    let database = Database::mariadb().await;
+    let database = Database::mariadb();
     database
         .my(&format!(
             "create table po (order_id varchar(20), line_no int, amount decimal(18,2), product_name varchar(60),
@@ -30,7 +30,7 @@ async fn orders(count: u32) -> Database {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_type_arrives_exactly_or_is_quarantined() {
-    let database = Database::mariadb().await;
+    let database = Database::mariadb();
     database
         .my("create table po (order_id varchar(20) character set gbk, line_no bigint unsigned, amount decimal(30,6),
                  unit_price double, quantity float, ordered_at timestamp(6) null, received_at datetime null,

@@ -19,14 +19,15 @@ ignore = ["updated_at"]
 fn postgres(database: &Database) -> String {
     let string = format!(
         "Driver={{PostgreSQL Unicode}};Server={};Database={};UID=lianjing;UseDeclareFetch=1",
-        database.server.dir, database.name
+        database.server.dir.display(),
+        database.name
     );
     format!("odbc = {string:?}\nclock = \"select now() at time zone 'utc'\"")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_type_arrives_exactly_or_is_quarantined() {
-    let database = Database::postgres().await;
+    let database = Database::postgres();
     database
         .pg("create table po (order_id text, line_no bigint, amount numeric(24,6), unit_price double precision,
                  received_at timestamp, ordered_at date, channel varchar(20), product_name text, department bytea);
@@ -157,7 +158,7 @@ async fn failures_have_their_kinds_and_tell_no_password() {
         assert!(failure.message.contains(word), "{}", failure.message);
         assert!(!failure.message.contains("hunter2"));
     }
-    let gone = postgres(&database).replace(&database.server.dir, "/nowhere");
+    let gone = postgres(&database).replace(&*database.server.dir.to_string_lossy(), "/nowhere");
     let connector = connector_with(&gone, &format!("[limits]\ntries = 2\n{ORDERS}"));
     let failure = Host::new().sync(&connector).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Unavailable, "{}", failure.message);

@@ -17,7 +17,7 @@ ignore = ["updated_at"]
 
 /// A table of `count` orders, ten to each second of its cursor.
 pub async fn orders(count: u32) -> Database {
-    let database = Database::postgres().await;
+    let database = Database::postgres();
     database
         .pg(&format!(
             "create table po (order_id text, line_no int, amount numeric(18,2), product_name text, updated_at timestamptz);
@@ -36,7 +36,7 @@ pub fn all_orders(count: u32) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_type_arrives_exactly_or_is_quarantined() {
-    let database = Database::postgres().await;
+    let database = Database::postgres();
     database
         .pg("create type kind as enum ('线上', '线下');
              create table po (order_id text, line_no bigint, amount numeric, unit_price double precision, quantity real,
@@ -203,7 +203,7 @@ async fn rows_outside_of_the_cursors_order_are_read_and_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cursors_may_be_numbers_dates_texts_and_times_without_a_zone() {
-    let database = Database::postgres().await;
+    let database = Database::postgres();
     database
         .pg("create table c (contract_id text, n int, d date, t text, l timestamp);
              insert into c select 'C' || lpad(n::text, 3, '0'), n, date '2024-01-01' + n / 10, '版' || lpad(n::text, 3, '0'),

@@ -97,7 +97,7 @@ async fn a_lost_table_fails_its_stream_and_the_others_are_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_killed_in_mid_read_costs_nothing_but_time() {
-    let server = Box::leak(Box::new(Server::postgres()));
+    let server = Box::leak(Box::new(Server::postgres_of_its_own()));
     let database = Database {
         server,
         name: "postgres".into(),

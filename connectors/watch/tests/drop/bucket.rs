@@ -5,10 +5,10 @@ use std::sync::Arc;
 use chrono::{TimeZone, Utc};
 use connector::Connector;
 use tempfile::TempDir;
+use test_servers::s3::Server;
 use watch::WatchConnector;
 
 use crate::harness::{HandClock, Host, contracts};
-use crate::s3_server::Server;
 
 /// A connector to the server's bucket `hospital`; the secrets are in files.
 fn connector(server: &Server, dir: &TempDir, more: &str) -> (WatchConnector, Arc<HandClock>) {

@@ -3,4 +3,3 @@
 mod bucket;
 mod folder;
 mod harness;
-mod s3_server;

@@ -16,8 +16,7 @@ use domain::ports::{
 use domain::rule::{Certainty, EvidenceSpec, Limits, RuleSpec, RuleStatus, Severity, Target};
 use domain::{Bilingual, Failure, Value};
 use futures::StreamExt;
-
-use crate::postgres_server;
+use test_servers::database::new_postgres_database;
 
 pub fn date(text: &str) -> NaiveDate {
     text.parse().expect("a date")
@@ -61,7 +60,7 @@ impl Store {
 
     pub async fn postgres() -> Option<Self> {
         Some(Self {
-            url: postgres_server::new_database().await?,
+            url: new_postgres_database()?,
             clock: clock(),
             _dir: None,
         })

@@ -4,7 +4,6 @@ mod fixture;
 mod lifecycle;
 mod listing;
 mod model;
-mod postgres_server;
 mod recording;
 mod speed;
 mod watching;

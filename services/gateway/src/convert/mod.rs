@@ -31,7 +31,7 @@ pub use source::{
     acceptance_from_proto, acceptance_to_proto, alarm_from_proto, alarm_to_proto, kind_from_proto,
     kind_to_proto, reconcile_from_proto, reconcile_to_proto, source_from_proto, source_to_proto,
     status_from_proto, status_to_proto, stream_from_proto, stream_to_proto, sync_run_from_proto,
-    sync_run_to_proto,
+    sync_run_to_proto, trial_from_proto,
 };
 pub use sync::{quarantine_from_proto, quarantine_to_proto, report_from_proto, report_to_proto};
 pub use value::{

@@ -2,8 +2,9 @@
 
 use domain::ports::DatasetCounts;
 use domain::sources::{
-    AcceptanceCheck, AcceptanceOutcome, Alarm, FailureClass, KindInfo, ReconcileReport, ReconciledDataset,
-    SourceInfo, SourceStatus, StreamInfo, SyncFailure, SyncRun, SyncState,
+    AcceptanceCheck, AcceptanceOutcome, AcceptanceTrial, Alarm, DriftChange, DriftEvent, FailureClass,
+    KindInfo, ReconcileReport, ReconciledDataset, SourceInfo, SourceStatus, StreamInfo, SyncFailure, SyncRun,
+    SyncState,
 };
 use proto::v1 as pb;
 
@@ -131,7 +132,25 @@ pub fn sync_run_to_proto(run: &SyncRun) -> pb::SyncRun {
             reason: f.reason.clone(),
             message: f.message.clone(),
         }),
+        drift: run.drift.iter().map(drift_to_proto).collect(),
     }
+}
+
+fn drift_to_proto(event: &DriftEvent) -> pb::DriftEvent {
+    pb::DriftEvent {
+        change: event.change.name().to_owned(),
+        place: event.place.clone(),
+        message: Some(bilingual_to_proto(&event.message)),
+    }
+}
+
+/// None: a change that this program does not know.
+fn drift_from_proto(event: pb::DriftEvent) -> Option<DriftEvent> {
+    Some(DriftEvent {
+        change: DriftChange::parse(&event.change)?,
+        place: event.place,
+        message: bilingual_from_proto(event.message),
+    })
 }
 
 pub fn sync_run_from_proto(run: pb::SyncRun) -> SyncRun {
@@ -158,6 +177,7 @@ pub fn sync_run_from_proto(run: pb::SyncRun) -> SyncRun {
             reason: f.reason,
             message: f.message,
         }),
+        drift: run.drift.into_iter().filter_map(drift_from_proto).collect(),
     }
 }
 
@@ -198,6 +218,8 @@ pub fn status_to_proto(status: &SourceStatus) -> pb::SourceStatus {
         }),
         conserved: status.conserved,
         alarms: status.alarms.iter().map(alarm_to_proto).collect(),
+        drift: status.drift.iter().map(drift_to_proto).collect(),
+        drift_at: status.drift_at,
     }
 }
 
@@ -216,6 +238,8 @@ pub fn status_from_proto(status: pb::SourceStatus) -> SourceStatus {
         quarantined: totals.quarantined,
         conserved: status.conserved,
         alarms: status.alarms.into_iter().map(alarm_from_proto).collect(),
+        drift: status.drift.into_iter().filter_map(drift_from_proto).collect(),
+        drift_at: status.drift_at,
     }
 }
 
@@ -252,6 +276,15 @@ pub fn reconcile_from_proto(report: pb::ReconcileReport) -> ReconcileReport {
             })
             .collect(),
         elapsed_ms: report.elapsed_ms,
+    }
+}
+
+pub fn trial_from_proto(trial: pb::AcceptanceTrial) -> AcceptanceTrial {
+    match trial {
+        pb::AcceptanceTrial::Unspecified => AcceptanceTrial::Suite,
+        pb::AcceptanceTrial::LateCommit => AcceptanceTrial::LateCommit,
+        pb::AcceptanceTrial::Unsorted => AcceptanceTrial::Unsorted,
+        pb::AcceptanceTrial::SchemaDrift => AcceptanceTrial::SchemaDrift,
     }
 }
 

@@ -242,8 +242,11 @@ impl ConnectorService for Services {
     ) -> Answer<pb::AcceptSourceResponse> {
         let request = request.into_inner();
         let name = source_named(&request.name)?.to_owned();
-        let (port, asked) = (self.ports.sources.clone(), format!("AcceptSource {name}"));
-        let work = move |progress| async move { port.accept(&name, progress).await.map(Outcome::Acceptance) };
+        let trial = convert::trial_from_proto(request.trial());
+        let asked = format!("AcceptSource {name} {trial:?}");
+        let port = self.ports.sources.clone();
+        let work =
+            move |progress| async move { port.accept(&name, trial, progress).await.map(Outcome::Acceptance) };
         let operation = self
             .operations
             .start(Kind::AcceptSource, &request.request_id, asked, work)

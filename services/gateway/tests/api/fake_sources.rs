@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::Failure;
 use domain::ports::{DatasetCounts, Progress, Result, SyncReport};
 use domain::sources::*;
+use domain::{Bilingual, Failure};
 
 use crate::fakes::World;
 
@@ -114,7 +114,12 @@ impl SourcePort for World {
         SourcePort::sync(self, name, progress).await
     }
 
-    async fn accept(&self, name: &str, _: Arc<dyn Progress>) -> Result<Vec<AcceptanceCheck>> {
+    async fn accept(
+        &self,
+        name: &str,
+        _: AcceptanceTrial,
+        _: Arc<dyn Progress>,
+    ) -> Result<Vec<AcceptanceCheck>> {
         known(name)?;
         let check = |name: &str, outcome| AcceptanceCheck {
             name: name.into(),
@@ -146,6 +151,11 @@ impl SourcePort for World {
                 reason: "SOURCE_DOWN".into(),
                 message: "it is down".into(),
             }),
+            drift: vec![DriftEvent {
+                change: DriftChange::ColumnNew,
+                place: "orders: mood".into(),
+                message: Bilingual::new("新列", "a new column"),
+            }],
         };
         Ok((0..120).map(run).take(limit).collect())
     }

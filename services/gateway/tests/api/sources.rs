@@ -130,6 +130,7 @@ async fn syncs_reconciliations_and_acceptance_are_operations() {
     let request = pb::AcceptSourceRequest {
         name: "his".into(),
         request_id: String::new(),
+        trial: pb::AcceptanceTrial::LateCommit.into(),
     };
     let done = served
         .ended(

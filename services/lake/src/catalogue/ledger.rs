@@ -183,7 +183,14 @@ impl Catalogue {
         .fetch_all(&self.pool)
         .await
         .map_err(doing("list the syncs"))?;
-        rows.iter().map(run_of).collect()
+        let mut drift = self.drift(source).await?;
+        rows.iter()
+            .map(|row| {
+                let mut run = run_of(row)?;
+                run.drift = drift.remove(&run.run_id).unwrap_or_default();
+                Ok(run)
+            })
+            .collect()
     }
 }
 
@@ -221,5 +228,6 @@ fn run_of(row: &SqliteRow) -> Result<SyncRun> {
         cursors_before: parsed(&text("cursors_before")?)?,
         cursors_after: parsed(&text("cursors_after")?)?,
         failure,
+        drift: Vec::new(),
     })
 }

@@ -4,6 +4,7 @@
 //! as one snapshot over many tables without holding its rows in memory.
 
 mod commit;
+mod drift;
 mod judgements;
 mod ledger;
 mod read;
@@ -16,6 +17,7 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 pub use commit::{CommitPlan, DeleteTarget, NewDelete, NewFile, TableChange, column_ids};
+pub use drift::SeenColumn;
 pub use judgements::JudgementChange;
 pub use ledger::LedgerUpdate;
 pub use read::{DataFile, SnapshotRow, TableInfo};
@@ -138,6 +140,10 @@ impl Catalogue {
             .execute(&mut *tx)
             .await
             .map_err(doing("make the tables of judgements"))?;
+        sqlx::raw_sql(drift::SCHEMA)
+            .execute(&mut *tx)
+            .await
+            .map_err(doing("make the tables of columns"))?;
         tx.commit().await.map_err(doing("commit"))?;
         self.interrupt_runs().await
     }

@@ -75,6 +75,9 @@ pub struct SyncOptions {
     /// Rows whose key is there stay as they are and count as unchanged.
     pub insert_only: bool,
     pub settles: Settles,
+    /// A rejected record takes the place of an equal one of its source that was rejected before: for sources that are
+    /// read with overlap, so that one record comes in several raw batches.
+    pub records_once: bool,
 }
 
 /// A sync that is taking rows.
@@ -129,6 +132,7 @@ impl Lake {
             threads: self.threads,
             insert_only: options.insert_only,
             settles: options.settles,
+            records_once: options.records_once,
             first_commit: options.first_commit.unwrap_or(parent + 1),
             _directory: self.directory.clone(),
             turn,

@@ -14,7 +14,7 @@ use tokio::sync::{OwnedMutexGuard, mpsc};
 use super::dataset::{DatasetSync, Provenance};
 use super::finish::{Finished, finish};
 use super::lanes::Lanes;
-use super::settle::{Settles, settle};
+use super::settle::{Read, Settles, record_hash, settle};
 use super::withdraw::{Withdrawn, withdraw};
 use crate::catalogue::TableInfo;
 use crate::directory::DataDirectory;
@@ -52,6 +52,8 @@ pub struct Start {
     pub threads: usize,
     pub insert_only: bool,
     pub settles: Settles,
+    /// A rejected record takes the place of an equal one that was rejected before.
+    pub records_once: bool,
     /// Number of the first commit of this sync; quarantined rows from there on are its own.
     pub first_commit: i64,
     /// Owned as long as the sync writes.
@@ -92,6 +94,8 @@ struct Worker {
     /// Rejected rows by dataset.
     quarantined: BTreeMap<String, u64>,
     quarantine: Quarantine,
+    /// Rejected records, where each is to be in quarantine once.
+    records: HashSet<u128>,
     /// Datasets that were read but hold no new row: their rows need not be looked at.
     seen: BTreeSet<String>,
     /// Raw batches that rows came from.
@@ -111,6 +115,7 @@ impl Worker {
             datasets: BTreeMap::new(),
             quarantined: BTreeMap::new(),
             quarantine: Quarantine::new(),
+            records: HashSet::new(),
             seen: BTreeSet::new(),
             batches: HashSet::new(),
             keys: HashMap::new(),
@@ -200,6 +205,12 @@ impl Worker {
     fn reject(&mut self, rejected: &Rejected) -> Result<()> {
         self.note_batch(&rejected.batch);
         *self.quarantined.entry(rejected.dataset.to_string()).or_default() += 1;
+        if self.start.records_once
+            && let Some(record) = record_hash(&rejected.dataset, &rejected.raw)
+            && !self.records.insert(record)
+        {
+            return Ok(());
+        }
         self.quarantine.add(&self.start, rejected);
         if self.quarantine.rows >= QUARANTINE_ROWS || self.quarantine.bytes >= QUARANTINE_BYTES {
             self.flush_quarantine()?;
@@ -265,6 +276,7 @@ impl Worker {
             lanes,
             datasets,
             quarantine,
+            records,
             batches,
             withdrawn,
             reconciled,
@@ -276,10 +288,13 @@ impl Worker {
             settled = settle(
                 table,
                 &start.tables_folder.join(QUARANTINE),
-                &start.provenance.source,
-                start.settles,
-                &batches,
-                start.first_commit,
+                &Read {
+                    source: &start.provenance.source,
+                    settles: start.settles,
+                    batches: &batches,
+                    records: &records,
+                    before: start.first_commit,
+                },
                 &mut settle_files,
             )?;
         }

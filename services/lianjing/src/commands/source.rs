@@ -1,116 +1,26 @@
 //! `lianjing source`: the sources that are configured, and what an operator does with one.
 
-use std::path::PathBuf;
+mod args;
 
 use chrono::{DateTime, FixedOffset};
-use clap::{Args, Subcommand};
-use domain::sources::{AcceptanceOutcome, ReconcileReport, SourceStatus, SyncRun};
+use domain::sources::{AcceptanceCheck, AcceptanceOutcome, ReconcileReport, SourceStatus, SyncRun};
 use gateway::convert;
 use proto::v1 as pb;
 
 use super::sync::tell_report;
 use crate::connection::Connection;
 use crate::follow::follow;
+use crate::kind_page;
 use crate::outcome::{CliError, CliResult, Done};
 use crate::output::{Column, Output, column, tell};
 
-#[derive(Debug, Clone, Subcommand)]
-pub enum SourceCommand {
-    /// Kinds of sources, each with the JSON Schema of its configuration / 来源类型
-    Kinds,
-    /// Configured sources / 列出来源
-    List,
-    /// Configure a source / 添加来源
-    Add(AddArgs),
-    /// Forget a source; its rows stay / 移除来源
-    Remove(RemoveArgs),
-    /// Whether a source answers and its configuration holds / 检查来源
-    Check(NameArgs),
-    /// What there is to read at a source / 列出可读内容
-    Discover(NameArgs),
-    /// Sync a source / 同步来源
-    Sync(NameArgs),
-    /// Freshness, failures, rows and alarms / 来源状态
-    Status(StatusArgs),
-    /// Syncs on record, newest first / 同步记录
-    Runs(RunsArgs),
-    /// Find rows that are gone at a source / 核对已删除的行
-    Reconcile(ReconcileArgs),
-    /// Read the raw batches of quarantined rows again / 重新读取隔离行
-    Redrive(NameArgs),
-    /// Try the acceptance suite on a source; changes nothing / 验收来源
-    Accept(NameArgs),
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct NameArgs {
-    /// Name of the source / 来源名称
-    pub name: String,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct AddArgs {
-    /// Name that its rows will carry / 来源名称
-    pub name: String,
-    /// Kind of source; `source kinds` lists them / 来源类型
-    #[arg(long, value_name = "KIND", required_unless_present = "from")]
-    pub kind: Option<String>,
-    /// A configuration key; the value is TOML, else text; may be repeated / 配置项
-    #[arg(long = "set", value_name = "KEY=VALUE", requires = "kind")]
-    pub settings: Vec<String>,
-    /// The whole table of the source as TOML instead / 配置文件
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["kind", "schedule", "zone", "limit"])]
-    pub from: Option<PathBuf>,
-    /// When it is synced: minute hour day month weekday / 同步时间（cron）
-    #[arg(long, value_name = "CRON")]
-    pub schedule: Option<String>,
-    /// Time zone of the schedule; by default Asia/Shanghai / 时区
-    #[arg(long, value_name = "ZONE")]
-    pub zone: Option<String>,
-    /// Share of unreadable rows above which a sync fails, in percent / 隔离上限
-    #[arg(long = "quarantine-limit", value_name = "PERCENT")]
-    pub limit: Option<String>,
-    /// Take the place of a source of that name / 覆盖同名来源
-    #[arg(long)]
-    pub replace: bool,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct RemoveArgs {
-    /// Name of the source / 来源名称
-    pub name: String,
-    /// Forget where its streams stand: added again, it is read from the start / 同时忘记游标
-    #[arg(long)]
-    pub forget_cursors: bool,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct StatusArgs {
-    /// Only this source / 来源名称
-    pub name: Option<String>,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct RunsArgs {
-    /// Only this source / 来源名称
-    pub name: Option<String>,
-    /// Most syncs to list / 条数上限
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub limit: usize,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct ReconcileArgs {
-    /// Name of the source / 来源名称
-    pub name: String,
-    /// Withdraw rows even if they are more than a tenth of a dataset's / 不限比例
-    #[arg(long)]
-    pub any_share: bool,
-}
+pub use args::SourceCommand;
+use args::{AcceptArgs, AddArgs, NameArgs, ReconcileArgs, RunsArgs, SpecArgs, StatusArgs};
 
 pub async fn source(command: &SourceCommand, connection: &Connection, output: &mut Output) -> CliResult {
     match command {
         SourceCommand::Kinds => kinds(connection, output).await,
+        SourceCommand::Spec(args) => spec(args, connection, output).await,
         SourceCommand::List => list(connection, output).await,
         SourceCommand::Add(args) => add(args, connection, output).await,
         SourceCommand::Remove(args) => {
@@ -181,6 +91,33 @@ async fn kinds(connection: &Connection, output: &mut Output) -> CliResult {
         (cells, kind)
     });
     output.list(&KIND_COLUMNS, rows.collect::<Vec<_>>())?;
+    Ok(Done::Fully)
+}
+
+async fn spec(args: &SpecArgs, connection: &Connection, output: &mut Output) -> CliResult {
+    let answer = connection
+        .connectors()
+        .list_source_kinds(pb::ListSourceKindsRequest {})
+        .await?;
+    let kinds = answer
+        .into_inner()
+        .kinds
+        .into_iter()
+        .map(convert::kind_from_proto);
+    let (found, others): (Vec<_>, Vec<_>) = kinds.partition(|k| k.kind == args.kind);
+    let Some(kind) = found.first() else {
+        let names: Vec<_> = others.into_iter().map(|k| k.kind).collect();
+        return Err(CliError::usage(format!(
+            "there is no kind {:?}; there are {}",
+            args.kind,
+            names.join(", ")
+        )));
+    };
+    let text = match args.json_schema {
+        true => serde_json::to_string_pretty(&kind.config_schema).unwrap_or_default() + "\n",
+        false => kind_page::options(kind),
+    };
+    output.raw(text.as_bytes())?;
     Ok(Done::Fully)
 }
 
@@ -381,6 +318,14 @@ async fn status(args: &StatusArgs, connection: &Connection, output: &mut Output)
                 failure.message
             ));
         }
+        if let Some(at) = s.drift_at {
+            let changes = s.drift.iter().map(|d| format!("{} {}", d.change.name(), d.place));
+            attention.push(format!(
+                "{}: {}",
+                time_text(at),
+                changes.collect::<Vec<_>>().join(", ")
+            ));
+        }
         let cells = vec![
             s.source.name.clone(),
             s.last_run
@@ -401,7 +346,7 @@ async fn status(args: &StatusArgs, connection: &Connection, output: &mut Output)
     Ok(if bad { Done::Partly } else { Done::Fully })
 }
 
-const RUN_COLUMNS: [Column; 8] = [
+const RUN_COLUMNS: [Column; 9] = [
     column("source", "来源", "SOURCE"),
     column("state", "状态", "STATE"),
     column("started_at", "开始", "STARTED"),
@@ -409,6 +354,7 @@ const RUN_COLUMNS: [Column; 8] = [
     column("commits", "提交", "COMMITS"),
     column("rows", "行", "ROWS"),
     column("cursors", "游标", "CURSORS"),
+    column("drift", "结构变化", "DRIFT"),
     column("failure", "失败", "FAILURE"),
 ];
 
@@ -429,6 +375,7 @@ async fn runs(args: &RunsArgs, connection: &Connection, output: &mut Output) -> 
         }
     }
     runs.truncate(args.limit);
+    let lang = output.lang;
     let rows = runs.into_iter().map(|run| {
         let counts: Vec<String> = run
             .datasets
@@ -449,6 +396,11 @@ async fn runs(args: &RunsArgs, connection: &Connection, output: &mut Output) -> 
             .failure
             .as_ref()
             .map(|f| format!("{} {}: {}", f.class.name(), f.reason, f.message));
+        let drift: Vec<String> = run
+            .drift
+            .iter()
+            .map(|d| format!("{} {}: {}", d.change.name(), d.place, d.message.get(lang)))
+            .collect();
         let cells = vec![
             run.source.clone(),
             run.state.name().to_owned(),
@@ -457,6 +409,7 @@ async fn runs(args: &RunsArgs, connection: &Connection, output: &mut Output) -> 
             run.commits.to_string(),
             counts.join("; "),
             cursors.join("; "),
+            drift.join("; "),
             failure.unwrap_or_default(),
         ];
         (cells, run)
@@ -507,20 +460,30 @@ const CHECK_COLUMNS: [Column; 3] = [
     column("detail", "说明", "DETAIL"),
 ];
 
-async fn accept(args: &NameArgs, connection: &Connection, output: &mut Output) -> CliResult {
-    let request = pb::AcceptSourceRequest {
-        name: args.name.clone(),
-        request_id: String::new(),
-    };
-    let started = connection.connectors().accept_source(request).await?.into_inner();
-    let checks: Vec<_> = match follow(connection, output, started.operation).await? {
-        pb::operation::Result::AcceptanceReport(report) => report
-            .checks
-            .into_iter()
-            .map(convert::acceptance_from_proto)
-            .collect(),
-        other => return Err(odd(&other)),
-    };
+async fn accept(args: &AcceptArgs, connection: &Connection, output: &mut Output) -> CliResult {
+    use pb::AcceptanceTrial as Trial;
+    let mut checks = try_out(&args.name, Trial::Unspecified, connection, output).await?;
+    for (trial, command) in [
+        (Trial::LateCommit, &args.late_commit),
+        (Trial::Unsorted, &args.unsorted),
+        (Trial::SchemaDrift, &args.schema_drift),
+    ] {
+        let Some(command) = command else { continue };
+        let status = tokio::process::Command::new("sh")
+            .args(["-c", command])
+            .status()
+            .await;
+        match status {
+            Ok(status) if status.success() => {}
+            Ok(status) => return Err(CliError::failed(format!("{command:?} ended with {status}"))),
+            Err(e) => return Err(CliError::failed(format!("{command:?} could not be started: {e}"))),
+        }
+        for check in try_out(&args.name, trial, connection, output).await? {
+            // It was listed as skipped for want of the command.
+            checks.retain(|c| c.name != check.name);
+            checks.push(check);
+        }
+    }
     let failed = checks.iter().any(|c| c.outcome == AcceptanceOutcome::Failed);
     let rows = checks.into_iter().map(|c| {
         let cells = vec![c.name.clone(), c.outcome.name().to_owned(), c.detail.clone()];
@@ -533,6 +496,29 @@ async fn accept(args: &NameArgs, connection: &Connection, output: &mut Output) -
             output.flush()?;
             Err(CliError::Told)
         }
+    }
+}
+
+/// Runs the suite or one of its trials.
+async fn try_out(
+    name: &str,
+    trial: pb::AcceptanceTrial,
+    connection: &Connection,
+    output: &mut Output,
+) -> CliResult<Vec<AcceptanceCheck>> {
+    let request = pb::AcceptSourceRequest {
+        name: name.to_owned(),
+        request_id: String::new(),
+        trial: trial.into(),
+    };
+    let started = connection.connectors().accept_source(request).await?.into_inner();
+    match follow(connection, output, started.operation).await? {
+        pb::operation::Result::AcceptanceReport(report) => Ok(report
+            .checks
+            .into_iter()
+            .map(convert::acceptance_from_proto)
+            .collect()),
+        other => Err(odd(&other)),
     }
 }
 

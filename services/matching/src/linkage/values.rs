@@ -106,7 +106,7 @@ impl Values {
         });
         let (texts, ends) = (&self.texts, &self.text_ends);
         self.lookup.insert_unique(hash, number, |n| {
-            xxh3_64(texts[ends[*n as usize]..ends[*n as usize + 1]].as_bytes())
+            xxh3_64(&texts.as_bytes()[ends[*n as usize]..ends[*n as usize + 1]])
         });
         number
     }

@@ -21,10 +21,8 @@ pub fn compare_orgs(a: &OrgName, b: &OrgName) -> OrgAgreement {
             OrgLevel::StrictKey
         });
     }
-    if x.has_former || y.has_former {
-        if former_meets(a, b) || former_meets(b, a) {
-            return OrgAgreement::bare(OrgLevel::Former);
-        }
+    if (x.has_former || y.has_former) && (former_meets(a, b) || former_meets(b, a)) {
+        return OrgAgreement::bare(OrgLevel::Former);
     }
     match (x.parent, y.parent) {
         (0, 0) => {}

@@ -24,11 +24,11 @@ pub(super) fn parts(text: &str) -> Parts {
     let mut core: Vec<&str> = Vec::new();
     let mut places = Vec::new();
     for (at, word) in words.iter().enumerate() {
-        if let Some(form) = form(word) {
-            if at > 0 {
-                parts.form = stronger(parts.form, form);
-                continue;
-            }
+        if let Some(form) = form(word)
+            && at > 0
+        {
+            parts.form = stronger(parts.form, form);
+            continue;
         }
         if matches!(*word, "THE" | "OF" | "AND" | "&" | "FOR") {
             continue;

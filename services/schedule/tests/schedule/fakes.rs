@@ -100,7 +100,12 @@ impl SourcePort for FakeSources {
     async fn redrive(&self, _: &str, _: Arc<dyn Progress>) -> Result<SyncReport> {
         never()
     }
-    async fn accept(&self, _: &str, _: Arc<dyn Progress>) -> Result<Vec<AcceptanceCheck>> {
+    async fn accept(
+        &self,
+        _: &str,
+        _: AcceptanceTrial,
+        _: Arc<dyn Progress>,
+    ) -> Result<Vec<AcceptanceCheck>> {
         never()
     }
     async fn runs(&self, _: Option<String>, _: usize) -> Result<Vec<SyncRun>> {

@@ -1,6 +1,5 @@
 //! The scheduler under a clock that the tests move by hand, on SQLite and on a real PostgreSQL server.
 
 mod fakes;
-mod postgres_server;
 mod races;
 mod times;

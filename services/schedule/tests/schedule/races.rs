@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use domain::sources::{CatchUp, SchedulePort};
+use test_servers::database::new_postgres_database;
 
 use crate::fakes::{Bench, HandClock, bench_on, job};
-use crate::postgres_server;
 
 /// Two servers on one store, under one clock.
 async fn two(store: &str) -> (Bench, Bench) {
@@ -117,7 +117,7 @@ macro_rules! on_both_stores {
 
         #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
         async fn $postgres() {
-            if let Some(store) = postgres_server::new_database().await {
+            if let Some(store) = new_postgres_database() {
                 $check(&store).await;
             }
         }

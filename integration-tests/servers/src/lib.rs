@@ -1,0 +1,6 @@
+//! Real servers that tests start, each on a port or in a folder of its own, gone when the test process ends: only tests
+//! depend on this crate.
+
+pub mod database;
+pub mod relay;
+pub mod s3;
