@@ -53,6 +53,7 @@ pub fn resolve_known(known: Known<'_>) -> Resolution {
     organisations::identify(mentions, &mut names, &mut notices, &mut identified);
     let staff_keys = persons::identify(mentions, &mut notices, &mut identified);
     let verdicts = Verdicts::read(known.judged, mentions, &names, &staff_keys, &identified);
+    let by_their_rows = identified.clone();
     verdicts.apply(&mut identified);
     let near = NearNames {
         mentions,
@@ -61,7 +62,12 @@ pub fn resolve_known(known: Known<'_>) -> Resolution {
         verdicts: &verdicts,
     };
     let certainty = near.join(&mut notices, &mut identified);
-    let mut resolution = assemble(mentions, &names, &staff_keys, &identified, &certainty, notices);
+    let whose = Whose {
+        by_their_rows: &by_their_rows,
+        identified: &identified,
+        certainty: &certainty,
+    };
+    let mut resolution = assemble(mentions, &names, &staff_keys, whose, notices);
     resolution.unobeyed = verdicts.unobeyed;
     resolution
 }
@@ -140,29 +146,40 @@ fn is_register(m: &Mention) -> bool {
     )
 }
 
-/// What the mentions of one party say of its name: (raw name, mentions, whether a register has it).
+/// Whose each mention is: by its own row, in the end, and how sure that is.
+#[derive(Clone, Copy)]
+struct Whose<'a, 'k> {
+    by_their_rows: &'k [Option<Identity<'a>>],
+    identified: &'k [Option<Identity<'a>>],
+    certainty: &'k [u16],
+}
+
+/// What the mentions of one party say of its name: (raw name, mentions, whether a register has it, whether a row proves
+/// it: a name that joined by resemblance or on a reviewer's word does not stand for the party).
 struct Naming<'a> {
     name: &'a str,
     mentions: u32,
     registered: bool,
+    own: bool,
 }
 
 fn assemble<'a>(
     mentions: &'a [Mention],
     names: &Names<'a>,
     staff_keys: &HashMap<Identity<'a>, &'a str>,
-    identified: &[Option<Identity<'a>>],
-    certainty: &[u16],
+    whose: Whose<'a, '_>,
     mut notices: Notices,
 ) -> Resolution {
     // Number the parties.
     let mut number_of: HashMap<Identity<'a>, u32> = HashMap::new();
     let mut identities: Vec<Identity<'a>> = Vec::new();
     let mut hospitals: HashSet<u32> = HashSet::new();
-    let mut naming: HashMap<(u32, &'a str), (u32, bool)> = HashMap::new();
+    let mut naming: HashMap<(u32, &'a str), (u32, bool, bool)> = HashMap::new();
     let mut party_of: Vec<(i64, u32, u16)> = Vec::with_capacity(mentions.len());
-    for ((m, identity), sure) in mentions.iter().zip(identified).zip(certainty) {
-        let Some(identity) = *identity else { continue };
+    for (at, m) in mentions.iter().enumerate() {
+        let Some(identity) = whose.identified[at] else {
+            continue;
+        };
         let number = *number_of.entry(identity).or_insert_with(|| {
             identities.push(identity);
             identities.len() as u32 - 1
@@ -174,8 +191,9 @@ fn assemble<'a>(
             let entry = naming.entry((number, name)).or_default();
             entry.0 += 1;
             entry.1 |= is_register(m);
+            entry.2 |= whose.by_their_rows[at] == Some(identity);
         }
-        party_of.push((m.reference, number, *sure));
+        party_of.push((m.reference, number, whose.certainty[at]));
     }
     let texts: Vec<String> = identities.iter().map(|i| i.text(&names.keys)).collect();
     let ids = assign_ids(&texts, |at| if identities[at].is_person() { 'p' } else { 'c' });
@@ -183,11 +201,12 @@ fn assemble<'a>(
     // Names, and branches as their names tell.
     let mut by_party: Vec<Vec<Naming<'a>>> = Vec::new();
     by_party.resize_with(identities.len(), Vec::new);
-    for ((number, name), (mentions, registered)) in naming {
+    for ((number, name), (mentions, registered, own)) in naming {
         by_party[number as usize].push(Naming {
             name,
             mentions,
             registered,
+            own,
         });
     }
     let uscc_by_key = uscc_by_key(&identities, &by_party, names);
@@ -196,8 +215,8 @@ fn assemble<'a>(
     for (at, identity) in identities.iter().enumerate() {
         let mut namings = std::mem::take(&mut by_party[at]);
         namings.sort_unstable_by(|a, b| {
-            (b.registered, b.mentions)
-                .cmp(&(a.registered, a.mentions))
+            (b.own, b.registered, b.mentions)
+                .cmp(&(a.own, a.registered, a.mentions))
                 .then_with(|| a.name.cmp(b.name))
         });
         if !identity.is_person() {
