@@ -5,7 +5,6 @@ use domain::judgements::{JudgeParties, JudgementPort, PartyEventKind};
 use lake::PartyTables;
 
 use super::tests::{Bench, batch};
-use super::*;
 
 const A: &str = "91330100MA2W1X2Y3X";
 const B: &str = "91330100MA2N4P5Q6E";

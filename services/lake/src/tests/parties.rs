@@ -107,6 +107,7 @@ async fn parties_are_rewritten_only_when_they_change() {
             reference: -5,
             party_id: "c1".into(),
             party_key: "name:x".into(),
+            certainty_bp: 10_000,
         }],
         branches: vec![],
     };

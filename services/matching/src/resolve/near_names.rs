@@ -355,8 +355,8 @@ fn is_slip(name: &OrgName, other: &OrgName, found: &OrgAgreement) -> bool {
     }
 }
 
-/// How certain a name at a level is of the one organisation it fits, in ten-thousandths. Set from the shares of right
-/// joins on names of firms that are registered and of firms that are not (`near_names` in the tests of this module).
+/// How certain a name at a level is of the one organisation it fits, in ten-thousandths. Set by judgement, not
+/// measured: names that are equal but for what no name is told by, then names that leave a part out.
 fn certainty(level: OrgLevel) -> u16 {
     match level {
         OrgLevel::Former | OrgLevel::LooseKey | OrgLevel::StrictKey | OrgLevel::Identical => 9_900,
