@@ -194,7 +194,7 @@ fn a_share_is_told_only_of_a_chain_in_one_direction() {
 #[test]
 fn a_small_holding_says_less_than_a_post_and_is_kept() {
     let graph = graph(&[
-        "p1 shareholder 4.9999% c1",
+        "p1 shareholder 4% c1",
         "c1 shareholder 60% v1",
         "p1 director c2",
         "c2 shareholder 60% v1",
