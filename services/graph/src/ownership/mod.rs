@@ -390,9 +390,12 @@ fn spread(holdings: &Holdings, shares: &Shares, holder: u32, fraction: f64, give
     }
 }
 
+/// The groups without an answer, and why.
+type Unanswered = Vec<(Vec<u32>, Unsolvable)>;
+
 /// How much of party 0 each party owns by itself, `None` where that takes too long; and the groups without
 /// an answer.
-fn upwards(holdings: &Holdings) -> (Vec<Option<f64>>, Vec<(Vec<u32>, Unsolvable)>) {
+fn upwards(holdings: &Holdings) -> (Vec<Option<f64>>, Unanswered) {
     let mut reach: Vec<Option<f64>> = vec![Some(0.0); holdings.len()];
     // What flows on to holders: for a member of a circle more than its own, since it comes round again.
     let mut flow = vec![0.0f64; holdings.len()];
