@@ -104,7 +104,7 @@ fn edge(n: u64, numbers: &mut Numbers, left: &mut [i64], rows: &Rows) -> EdgeInp
         relation,
         share,
         valid_from: Some(from_day),
-        valid_to: (n % 10 == 0).then_some(from_day + 4_000),
+        valid_to: (n.is_multiple_of(10)).then_some(from_day + 4_000),
         certainty: Certainty::from_probability(0.5 + numbers.below(51) as f64 / 100.0),
         source: rows.row(n),
     }

@@ -103,8 +103,8 @@ fn the_order_of_rows_changes_nothing_and_the_empty_market_is_empty() {
             .map(|n: usize| BidInput {
                 tender: format!("t{}", n % 17),
                 bidder: format!("b{}", n * n % 11),
-                is_winner: n % 5 == 0,
-                day: (n % 3 > 0).then_some((n % 17) as i32),
+                is_winner: n.is_multiple_of(5),
+                day: (!n.is_multiple_of(3)).then_some((n % 17) as i32),
             })
             .collect();
         bids.rotate_left(turned);

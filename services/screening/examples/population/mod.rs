@@ -28,7 +28,7 @@ fn pick<'a>(list: &[&'a str], n: usize) -> &'a str {
 /// The name of the n-th firm. Two firms may share one, as they do in life.
 pub fn name(n: usize) -> String {
     let core = n / REGIONS.len();
-    let third = if n % 3 == 0 {
+    let third = if n.is_multiple_of(3) {
         pick(&SYLLABLES, n / 7 + 11)
     } else {
         ""
@@ -39,7 +39,7 @@ pub fn name(n: usize) -> String {
         pick(&SYLLABLES, core),
         pick(&SYLLABLES, core / SYLLABLES.len() + n / 5),
         pick(&TRADES, n / 11),
-        pick(&FORMS, usize::from(n % 9 == 0)),
+        pick(&FORMS, usize::from(n.is_multiple_of(9))),
     )
 }
 
@@ -191,7 +191,7 @@ pub fn question(n: usize, parties: usize) -> ScreenRequest {
         subject,
         hospital_id: Some(format!("H{}", firm % 5)),
         as_of: as_of(),
-        order: (n % 3 == 0).then_some(order),
+        order: (n.is_multiple_of(3)).then_some(order),
         checks: Vec::new(),
     }
 }
