@@ -17,7 +17,7 @@ pub struct Args {
     orders: Vec<u64>,
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3])]
     seeds: Vec<u64>,
-    /// Where the files and the lake go, one province at a time; by default under the target folder.
+    /// Where the files and the lake go, one province at a time; by default under the target folder. What is there is removed.
     #[arg(long)]
     dir: Option<PathBuf>,
     /// Take this binary instead of building one.

@@ -196,7 +196,7 @@ fn front_matter(spec: &RuleSpec) -> Vec<String> {
 fn reads(bundle: &Bundle, rule: &LoadedRule) -> Vec<String> {
     let mut problems = Vec::new();
     let (tables, functions) = bundle.reads(&rule.query);
-    let over_graph = functions.iter().any(|f| graphs::FUNCTIONS.contains(&f.as_str()));
+    let over_graph = graphs::are_asked(&functions);
     let declared: BTreeSet<&str> = rule.spec.inputs.iter().map(|i| i.dataset.as_str()).collect();
     for table in tables
         .iter()
