@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, BooleanBufferBuilder, Date32Array, Decimal128Array, Int64Array, StringArray,
-    TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, BooleanBufferBuilder, Date32Array, Decimal128Array, Int64Array,
+    NullBufferBuilder, StringArray, TimestampMicrosecondArray,
 };
-use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use domain::{Column, ColumnType};
 
 use crate::coerce::date::{self, Zone};
@@ -56,8 +56,7 @@ pub struct ColumnBuffer {
     rules: ValueRules,
     zone: Zone,
     codes: Codes,
-    valid: BooleanBufferBuilder,
-    nulls: usize,
+    valid: NullBufferBuilder,
     values: Values,
 }
 
@@ -132,14 +131,13 @@ impl ColumnBuffer {
             ColumnType::Bool => Values::Bool(BooleanBufferBuilder::new(0)),
             ColumnType::Int => Values::Int(Vec::new()),
         };
-        let valid = BooleanBufferBuilder::new(0);
+        let valid = NullBufferBuilder::new(0);
         Self {
             ty: column.ty,
             rules,
             zone,
             codes,
             valid,
-            nulls: 0,
             values,
         }
     }
@@ -156,7 +154,7 @@ impl ColumnBuffer {
     pub fn last_is_null(&self) -> bool {
         self.len()
             .checked_sub(1)
-            .is_some_and(|last| !self.valid.get_bit(last))
+            .is_some_and(|last| !self.valid.is_valid(last))
     }
 
     /// Bytes of text held; other types take the same for each row.
@@ -261,7 +259,7 @@ impl ColumnBuffer {
                 remark = month_only.then_some(Remark::MonthOnly);
             }
         }
-        self.valid.append(true);
+        self.valid.append_non_null();
         Ok(remark)
     }
 
@@ -298,7 +296,7 @@ impl ColumnBuffer {
             }
             _ => return Err((reason, shown())),
         }
-        self.valid.append(true);
+        self.valid.append_non_null();
         Ok(None)
     }
 
@@ -311,8 +309,7 @@ impl ColumnBuffer {
             Values::Bool(values) => values.append(false),
             Values::Int(values) => values.push(0),
         }
-        self.valid.append(false);
-        self.nulls += 1;
+        self.valid.append_null();
         Ok(None)
     }
 
@@ -321,7 +318,6 @@ impl ColumnBuffer {
         if self.len() <= len {
             return;
         }
-        self.nulls -= (len..self.len()).filter(|&n| !self.valid.get_bit(n)).count();
         self.valid.truncate(len);
         match &mut self.values {
             Values::Text { ends, bytes } => {
@@ -339,13 +335,7 @@ impl ColumnBuffer {
     /// The values as an Arrow array; the buffer is empty afterwards.
     pub fn take(&mut self) -> Result<ArrayRef, arrow::error::ArrowError> {
         let rows = self.len();
-        let valid = std::mem::replace(&mut self.valid, BooleanBufferBuilder::new(rows));
-        let nulls = if self.nulls == 0 {
-            None
-        } else {
-            Some(NullBuffer::new(valid.build()))
-        };
-        self.nulls = 0;
+        let nulls = self.valid.finish();
         Ok(match &mut self.values {
             Values::Text { ends, bytes } => {
                 let mut next = Vec::with_capacity(ends.len());

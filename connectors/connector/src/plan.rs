@@ -86,6 +86,11 @@ pub struct BadCell {
     pub detail: String,
 }
 
+/// Text held in one row batch, about.
+const TEXT_BYTES_MAX: usize = 64 << 20;
+/// Adding up the text of all columns takes time: not after every row.
+const ROWS_BETWEEN_SUMS: usize = 8;
+
 /// Turns records into row batches.
 #[derive(Debug)]
 pub struct Assembler {
@@ -133,9 +138,12 @@ impl Assembler {
         self.positions.len()
     }
 
-    /// Bytes of text held.
-    pub fn text_bytes(&self) -> usize {
-        self.columns.iter().map(ColumnBuffer::text_bytes).sum()
+    /// Whether the rows so far are to be taken: `rows_max` of them, or about [`TEXT_BYTES_MAX`] of text.
+    pub fn is_full(&self, rows_max: usize) -> bool {
+        let rows = self.rows();
+        rows >= rows_max
+            || (rows.is_multiple_of(ROWS_BETWEEN_SUMS)
+                && self.columns.iter().map(ColumnBuffer::text_bytes).sum::<usize>() > TEXT_BYTES_MAX)
     }
 
     /// Adds the record as a row. On an error the row is not there.

@@ -86,7 +86,7 @@ pub fn read(
                 let raw = record.as_json(&header);
                 sink.send(place.rejected(position, Some(bad.field), bad.reason, bad.detail, raw.as_bytes()))?;
             }
-            if assembler.rows() >= request.batch_rows || assembler.text_bytes() > (64 << 20) {
+            if assembler.is_full(request.batch_rows) {
                 sink.rows(assembler.take().map_err(assemble)?)?;
             }
         }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
 
 use async_trait::async_trait;
 use connector::coerce::date::Zone;
@@ -60,8 +61,21 @@ struct Found {
     /// Below the directory, with `/`.
     name: String,
     bytes: u64,
-    /// When it was kept before: its raw batch, which is what is read.
-    kept: Option<RawBatch>,
+}
+
+/// What is to be done with a file.
+enum Task {
+    Skip,
+    /// It is not read, for this reason.
+    Tell(Bilingual),
+    Workbook,
+    Tables(Format, Vec<Reading>),
+}
+
+impl Task {
+    fn is_read(&self) -> bool {
+        matches!(self, Self::Workbook | Self::Tables(..))
+    }
 }
 
 /// A file that is in the raw store already, wherever it came from.
@@ -115,16 +129,11 @@ impl FilesConnector {
         let cancelled = Arc::new(AtomicBool::new(false));
         let _guard = CancelOnDrop(cancelled.clone());
         blocking(move || {
-            let found = Found {
-                path: file.raw.path.clone(),
-                name: file.name,
-                bytes: file.raw.bytes,
-                kept: Some(file.raw),
-            };
             let mut sink = Sink::new(out, cancelled, file.total_bytes).after(file.done_bytes);
-            sink.begin_file(found.bytes);
-            files.read_file(&found, &request, &sink)?;
-            sink.end_file(&found.name)
+            sink.begin_file(file.raw.bytes);
+            let task = files.task(&file.name, &file.raw.path);
+            files.do_task(&file.name, task, Some(file.raw), &request, &sink)?;
+            sink.end_file(&file.name)
         })
         .await
     }
@@ -252,7 +261,6 @@ impl Files {
                     path: entry.into_path(),
                     name,
                     bytes,
-                    kept: None,
                 });
             }
         }
@@ -335,11 +343,27 @@ impl Files {
         let found = self.walk()?;
         let mut sink = Sink::new(out, cancelled, found.iter().map(|f| f.bytes).sum());
         self.constant_rows(request, &sink)?;
-        for file in &found {
-            sink.begin_file(file.bytes);
-            self.read_file(file, request, &sink)?;
-            sink.end_file(&file.name)?;
-        }
+        // The copy of a file into the raw store runs beside the reading of the one before it.
+        let read: std::result::Result<(), FilesError> = std::thread::scope(|scope| {
+            let (tell, hear) = sync_channel(0);
+            let (sink, found) = (&mut sink, &found);
+            scope.spawn(move || {
+                for file in found {
+                    let task = self.task(&file.name, &file.path);
+                    let raw = task.is_read().then(|| keep(request, &file.path, &file.name));
+                    if tell.send((task, raw)).is_err() {
+                        return;
+                    }
+                }
+            });
+            for (file, (task, raw)) in found.iter().zip(hear) {
+                sink.begin_file(file.bytes);
+                self.do_task(&file.name, task, raw.transpose()?, request, sink)?;
+                sink.end_file(&file.name)?;
+            }
+            Ok(())
+        });
+        read?;
         for entry in self.mapping.iter().flat_map(|m| &m.entries) {
             if !found.iter().any(|f| entry.matches_file(&f.name)) {
                 let text = Bilingual::new(
@@ -382,65 +406,69 @@ impl Files {
         Ok(())
     }
 
-    fn read_file(
+    /// What is to be done with a file.
+    fn task(&self, name: &str, path: &Path) -> Task {
+        let is_skipped = || matches!(self.mapped(name, None), SheetReading::Skip);
+        let Some(format) = Format::of(Path::new(name)) else {
+            let own = self.mapping.as_ref().and_then(|m| m.path.canonicalize().ok());
+            let is_mapping = own.is_some() && path.canonicalize().ok() == own;
+            return if is_mapping || is_skipped() {
+                Task::Skip
+            } else {
+                Task::Tell(Bilingual::new(
+                    "不是可读取的文件类型，未读取",
+                    "is no kind of file that is read; it was passed over",
+                ))
+            };
+        };
+        if is_skipped() {
+            return Task::Skip;
+        }
+        if format == Format::Workbook {
+            return Task::Workbook;
+        }
+        let readings = self.readings(name);
+        if readings.is_empty() {
+            Task::Tell(Bilingual::new(
+                "文件名不是数据集，映射文件也未提及，未读取",
+                "its name is no dataset and the mapping does not mention it; it was not read",
+            ))
+        } else {
+            Task::Tables(format, readings)
+        }
+    }
+
+    /// `raw` is there when the task reads the file.
+    fn do_task(
         &self,
-        file: &Found,
+        name: &str,
+        task: Task,
+        raw: Option<RawBatch>,
         request: &ReadRequest,
         sink: &Sink,
     ) -> std::result::Result<(), FilesError> {
-        let is_mapping = || {
-            let own = self.mapping.as_ref().and_then(|m| m.path.canonicalize().ok());
-            own.is_some() && file.path.canonicalize().ok() == own
-        };
-        let Some(format) = Format::of(Path::new(&file.name)) else {
-            if is_mapping() || matches!(self.mapped(&file.name, None), SheetReading::Skip) {
-                return Ok(());
+        let (format, readings, raw) = match (task, raw) {
+            (Task::Tell(text), _) => return sink.notice("FILE_NOT_READ", name, text, 1),
+            (Task::Workbook, Some(raw)) => {
+                let workbook = sheet::Workbook {
+                    name,
+                    raw: &raw,
+                    zone: self.zone(),
+                    request,
+                    sink,
+                };
+                return workbook.read(
+                    |sheet| self.mapped(name, Some(sheet)),
+                    &self.expected_sheets(name),
+                );
             }
-            let text = Bilingual::new(
-                "不是可读取的文件类型，未读取",
-                "is no kind of file that is read; it was passed over",
-            );
-            return sink.notice("FILE_NOT_READ", &file.name, text, 1);
+            (Task::Tables(format, readings), Some(raw)) => (format, readings, raw),
+            (Task::Skip | Task::Workbook | Task::Tables(..), _) => return Ok(()),
         };
-        let unknown = || {
-            let text = Bilingual::new(
-                "文件名不是数据集，映射文件也未提及，未读取",
-                "its name is no dataset and the mapping does not mention it; it was not read",
-            );
-            sink.notice("FILE_NOT_READ", &file.name, text, 1)
-        };
-        if format == Format::Workbook {
-            return match self.mapped(&file.name, None) {
-                SheetReading::Skip => Ok(()),
-                _ => {
-                    let raw = file.keep(request)?;
-                    let read = sheet::Workbook {
-                        name: &file.name,
-                        raw: &raw,
-                        zone: self.zone(),
-                        request,
-                        sink,
-                    };
-                    read.read(
-                        |sheet| self.mapped(&file.name, Some(sheet)),
-                        &self.expected_sheets(&file.name),
-                    )
-                }
-            };
-        }
-        let readings = self.readings(&file.name);
-        if readings.is_empty() {
-            return if matches!(self.mapped(&file.name, None), SheetReading::Skip) {
-                Ok(())
-            } else {
-                unknown()
-            };
-        }
-        let raw = file.keep(request)?;
         for reading in &readings {
-            let place = place(&reading.dataset, &raw, &file.name);
+            let place = place(&reading.dataset, &raw, name);
             let entry = reading.entry.as_deref();
-            let kind = FileTable::new(reading.dataset.clone(), entry, self.zone(), stem(&file.name), "");
+            let kind = FileTable::new(reading.dataset.clone(), entry, self.zone(), stem(name), "");
             match format {
                 Format::Text => tables::read(&kind, &raw, &place, request, sink)?,
                 Format::JsonLines => json_files::read_lines(&kind, &raw, &place, request, sink)?,
@@ -450,16 +478,6 @@ impl Files {
             }
         }
         Ok(())
-    }
-}
-
-impl Found {
-    /// Its raw batch, kept now unless it was before.
-    fn keep(&self, request: &ReadRequest) -> std::result::Result<RawBatch, FilesError> {
-        match &self.kept {
-            Some(raw) => Ok(raw.clone()),
-            None => keep(request, &self.path, &self.name),
-        }
     }
 }
 

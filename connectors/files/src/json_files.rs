@@ -218,7 +218,7 @@ impl<'a> Records<'a> {
                     .rejected(position, field, reason, detail, text.as_bytes()),
             )?;
         }
-        if self.assembler.rows() >= self.batch_rows || self.assembler.text_bytes() > (64 << 20) {
+        if self.assembler.is_full(self.batch_rows) {
             self.flush()?;
         }
         Ok(())

@@ -523,7 +523,7 @@ impl SheetRows<'_> {
             self.sink
                 .send(self.place.rejected(number, field, reason, detail, raw.as_bytes()))?;
         }
-        if assembler.rows() >= self.batch_rows {
+        if assembler.is_full(self.batch_rows) {
             flush(assembler, self.place, self.sink)?;
         }
         Ok(())

@@ -33,27 +33,83 @@ pub struct Row {
     /// Bytes of the record, without its line end.
     pub start: u32,
     pub end: u32,
-    /// Its cells in [`Block::cells`].
-    pub first_cell: u32,
-    pub last_cell: u32,
+    /// Its cells in [`Records::cells`]; none where they are found only when they are asked for.
+    first_cell: u32,
+    last_cell: u32,
     pub broken: Option<Reason>,
+}
+
+/// Where the records of a text and their cells are.
+#[derive(Debug, Default)]
+pub struct Records {
+    pub rows: Vec<Row>,
+    cells: Vec<Cell>,
+}
+
+impl Records {
+    /// Those of a text that ends with its last record.
+    pub fn of(bytes: &[u8], dialect: Dialect) -> Self {
+        let mut records = Self::default();
+        let mut splitter = Splitter::new(std::io::empty(), dialect, 0);
+        splitter.at_end = true;
+        splitter.split(bytes, &mut records);
+        records
+    }
+
+    /// Whether these are the same records, found in another encoding of the same text.
+    pub fn are_those_of(&self, other: &Self) -> bool {
+        let lines_from = |rows: &[Row]| rows.first().map_or(0, |r| r.line);
+        let (from, other_from) = (lines_from(&self.rows), lines_from(&other.rows));
+        self.rows.len() == other.rows.len()
+            && self
+                .rows
+                .iter()
+                .zip(&other.rows)
+                .all(|(a, b)| a.line - from == b.line - other_from && a.broken == b.broken)
+    }
+
+    /// The cells of a row that is not broken. `bytes` are those the records were found in; `found` is reused.
+    pub fn cells<'a>(
+        &'a self,
+        row: &Row,
+        bytes: &[u8],
+        delimiter: u8,
+        found: &'a mut Vec<Cell>,
+    ) -> &'a [Cell] {
+        if row.first_cell < row.last_cell {
+            return &self.cells[row.first_cell as usize..row.last_cell as usize];
+        }
+        found.clear();
+        let mut start = row.start;
+        let line = &bytes[row.start as usize..row.end as usize];
+        for at in memchr::memchr_iter(delimiter, line) {
+            let end = row.start + at as u32;
+            found.push(Cell {
+                start,
+                end,
+                has_quotes: false,
+            });
+            start = end + 1;
+        }
+        found.push(Cell {
+            start,
+            end: row.end,
+            has_quotes: false,
+        });
+        found
+    }
 }
 
 /// A run of whole records.
 #[derive(Debug, Default)]
 pub struct Block {
     pub bytes: Vec<u8>,
-    pub rows: Vec<Row>,
-    pub cells: Vec<Cell>,
+    pub records: Records,
 }
 
 impl Block {
     pub fn row_bytes(&self, row: &Row) -> &[u8] {
         &self.bytes[row.start as usize..row.end as usize]
-    }
-
-    pub fn row_cells(&self, row: &Row) -> &[Cell] {
-        &self.cells[row.first_cell as usize..row.last_cell as usize]
     }
 }
 
@@ -99,14 +155,12 @@ impl<R: Read> Splitter<R> {
             if self.pending.is_empty() {
                 return Ok(None);
             }
-            let mut block = Block {
-                bytes: std::mem::take(&mut self.pending),
-                ..Block::default()
-            };
-            let used = self.split(&mut block);
-            self.pending = block.bytes.split_off(used);
-            if !block.rows.is_empty() || used > 0 {
-                return Ok(Some(block));
+            let mut bytes = std::mem::take(&mut self.pending);
+            let mut records = Records::default();
+            let used = self.split(&bytes, &mut records);
+            self.pending = bytes.split_off(used);
+            if !records.rows.is_empty() || used > 0 {
+                return Ok(Some(Block { bytes, records }));
             }
             // Not one whole record yet.
             wanted = self.pending.len() + self.block_bytes;
@@ -128,20 +182,28 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Splits as many whole records as there are; says how many bytes they take.
-    fn split(&mut self, block: &mut Block) -> usize {
-        let bytes = std::mem::take(&mut block.bytes);
+    fn split(&mut self, bytes: &[u8], records: &mut Records) -> usize {
         let mut at = 0;
         if self.passing_over {
             at = bytes.len();
-            if let Some(length) = memchr::memchr(self.dialect.line_end, &bytes) {
+            if let Some(length) = memchr::memchr(self.dialect.line_end, bytes) {
                 at = length + 1;
                 self.line += 1;
                 self.passing_over = false;
             }
         }
+        // Where the next quote is; the lines before it need no second look.
+        let mut quote = at;
         while at < bytes.len() {
-            let first_cell = block.cells.len();
-            let found = scan_row(&bytes, at, self.dialect, self.at_end, &mut block.cells);
+            if quote <= at {
+                quote = memchr::memchr(b'"', &bytes[at..]).map_or(bytes.len(), |q| at + q);
+                at = self.split_lines(&bytes[..quote], at, &mut records.rows);
+                if at == bytes.len() {
+                    break;
+                }
+            }
+            let first_cell = records.cells.len();
+            let found = scan_row(bytes, at, self.dialect, self.at_end, &mut records.cells);
             let (end, next, broken, lines) = match found {
                 Scanned::Row { end, next, quoted } => {
                     let lines = if quoted {
@@ -153,11 +215,11 @@ impl<R: Read> Splitter<R> {
                     (end, next, broken, lines.max(1))
                 }
                 Scanned::Unfinished if bytes.len() - at <= ROW_BYTES_MAX && !self.at_end => {
-                    block.cells.truncate(first_cell);
+                    records.cells.truncate(first_cell);
                     break;
                 }
                 Scanned::Unfinished | Scanned::BadQuote => {
-                    block.cells.truncate(first_cell);
+                    records.cells.truncate(first_cell);
                     // The line alone is given up.
                     let reason = if matches!(found, Scanned::BadQuote) || self.at_end {
                         Reason::BadQuoting
@@ -176,21 +238,43 @@ impl<R: Read> Splitter<R> {
                 }
             };
             if broken.is_some() {
-                block.cells.truncate(first_cell);
+                records.cells.truncate(first_cell);
             }
-            block.rows.push(Row {
+            records.rows.push(Row {
                 line: self.line,
                 start: at as u32,
                 end: end as u32,
                 first_cell: first_cell as u32,
-                last_cell: block.cells.len() as u32,
+                last_cell: records.cells.len() as u32,
                 broken,
             });
             self.line += lines;
             at = next;
         }
-        block.bytes = bytes;
         at
+    }
+
+    /// The whole lines from `at` on, where no byte is a quote: each is a record. Says where the last one ends.
+    fn split_lines(&mut self, bytes: &[u8], at: usize, rows: &mut Vec<Row>) -> usize {
+        let mut start = at;
+        for found in memchr::memchr_iter(self.dialect.line_end, &bytes[at..]) {
+            let next = at + found + 1;
+            let mut end = next - 1;
+            if end > start && bytes[end - 1] == b'\r' {
+                end -= 1;
+            }
+            rows.push(Row {
+                line: self.line,
+                start: start as u32,
+                end: end as u32,
+                first_cell: 0,
+                last_cell: 0,
+                broken: (end - start > ROW_BYTES_MAX).then_some(Reason::RowTooLong),
+            });
+            self.line += 1;
+            start = next;
+        }
+        start
     }
 }
 
@@ -326,7 +410,7 @@ mod tests {
         let mut splitter = Splitter::new(text.as_bytes(), COMMA, block_bytes);
         let mut out = Vec::new();
         while let Some(block) = splitter.next_block().unwrap() {
-            for row in &block.rows {
+            for row in &block.records.rows {
                 let cell = |c: &Cell| {
                     let text = String::from_utf8_lossy(&block.bytes[c.start as usize..c.end as usize]);
                     if c.has_quotes {
@@ -337,7 +421,11 @@ mod tests {
                 };
                 let cells = match row.broken {
                     Some(reason) => Err(reason),
-                    None => Ok(block.row_cells(row).iter().map(cell).collect()),
+                    None => {
+                        let found = &mut Vec::new();
+                        let cells = block.records.cells(row, &block.bytes, b',', found);
+                        Ok(cells.iter().map(cell).collect())
+                    }
                 };
                 out.push((row.line, cells));
             }
@@ -454,7 +542,7 @@ mod tests {
             let mut all = Vec::new();
             let mut line = 0;
             while let Some(block) = splitter.next_block().unwrap() {
-                for row in &block.rows {
+                for row in &block.records.rows {
                     prop_assert!(row.line > line);
                     line = row.line;
                 }

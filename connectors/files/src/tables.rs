@@ -14,13 +14,11 @@ use domain::ports::Notice;
 use crate::error::FilesError;
 use crate::file_table::{FileTable, HEADER_ROWS_MAX};
 use crate::sink::{Place, Sink};
-use crate::split::{self, Block, Dialect, Splitter};
+use crate::split::{self, Block, Dialect, Records, Splitter};
 use connector::decode::{self, Detected, Encoding, Utf16Reader};
 
 /// How much text is split and made into rows at a time.
 const BLOCK_BYTES: usize = 4 << 20;
-/// Text held in one row batch, at most.
-const BATCH_TEXT_BYTES_MAX: usize = 64 << 20;
 const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
 
 /// Reads a kept text file. What is wrong with the file as a whole is sent as one rejection.
@@ -77,6 +75,7 @@ pub fn read(
         kind,
         place,
         layout: &layout,
+        dialect,
         encoding: inner,
         stored: encoding,
         header_line,
@@ -107,6 +106,14 @@ fn find_layout(
     encoding: Encoding,
     place: &str,
 ) -> Result<(Dialect, u64, u64, Layout), Refusal> {
+    // As text, since `|` may be the second byte of a character.
+    let mut text = String::new();
+    let head = if encoding == Encoding::Utf8 {
+        head
+    } else {
+        encoding.decode(head, &mut text);
+        text.as_bytes()
+    };
     let line_end = if memchr::memchr(b'\n', head).is_none() && memchr::memchr(b'\r', head).is_some() {
         b'\r'
     } else {
@@ -118,6 +125,7 @@ fn find_layout(
     };
     let header_row = kind.entry.and_then(|e| e.header_row);
     let mut best: Option<(usize, Dialect, u64, u64, Vec<String>)> = None;
+    let mut found = Vec::new();
     for delimiter in delimiters {
         let dialect = Dialect { delimiter, line_end };
         let mut splitter = Splitter::new(head, dialect, head.len().max(1));
@@ -125,14 +133,14 @@ fn find_layout(
             continue;
         };
         let mut above = 0;
-        for row in &block.rows {
+        let view = View::of(&block, Encoding::Utf8);
+        for row in &block.records.rows {
             let cells: Vec<String> = if row.broken.is_some() {
                 Vec::new()
             } else {
                 let record = TextRecord {
-                    block: &block,
-                    cells: block.row_cells(row),
-                    encoding,
+                    view: &view,
+                    cells: block.records.cells(row, &block.bytes, delimiter, &mut found),
                 };
                 (0..record.cells.len()).map(|n| record.text(n)).collect()
             };
@@ -175,6 +183,7 @@ struct TextReader<'a> {
     kind: &'a FileTable<'a>,
     place: &'a Place,
     layout: &'a Layout,
+    dialect: Dialect,
     /// Of the bytes in the blocks.
     encoding: Encoding,
     /// Of the bytes in the file.
@@ -265,11 +274,18 @@ impl TextReader<'_> {
         };
         let mut out = Vec::new();
         let (mut blank, mut not_data) = (0, 0);
-        for row in block.rows.iter().filter(|r| r.line > self.header_line) {
+        let (mut text, mut found) = (String::new(), Vec::new());
+        let decoded = self.decoded(block, &mut text);
+        let view = match &decoded {
+            Some(_) => View::of_text(&text),
+            None => View::of(block, self.encoding),
+        };
+        let records = decoded.as_ref().unwrap_or(&block.records);
+        let rows = block.records.rows.iter().zip(&records.rows);
+        for (row, seen) in rows.filter(|(r, _)| r.line > self.header_line) {
             let record = TextRecord {
-                block,
-                cells: block.row_cells(row),
-                encoding: self.encoding,
+                view: &view,
+                cells: records.cells(seen, view.bytes, self.dialect.delimiter, &mut found),
             };
             let problem = match row.broken {
                 Some(reason) => Some((reason, String::new())),
@@ -294,7 +310,7 @@ impl TextReader<'_> {
                 let raw = self.original(block.row_bytes(row));
                 out.push(self.place.rejected(row.line, field, reason, detail, &raw));
             }
-            if assembler.rows() >= self.request.batch_rows || assembler.text_bytes() > BATCH_TEXT_BYTES_MAX {
+            if assembler.is_full(self.request.batch_rows) {
                 out.extend(assembler.take().map_err(assemble)?.map(Message::Rows));
             }
         }
@@ -311,6 +327,16 @@ impl TextReader<'_> {
                 .map(Message::Notice),
         );
         Ok(out)
+    }
+
+    /// The records of a block in `text`, where all of it was decoded at once. None when it need not be decoded,
+    /// or when some of it cannot be: then each cell is looked at for itself.
+    fn decoded(&self, block: &Block, text: &mut String) -> Option<Records> {
+        if self.encoding == Encoding::Utf8 || !self.encoding.decode(&block.bytes, text) {
+            return None;
+        }
+        let records = Records::of(text.as_bytes(), self.dialect);
+        records.are_those_of(&block.records).then_some(records)
     }
 
     fn is_not_data(&self, record: &TextRecord<'_>) -> bool {
@@ -371,18 +397,44 @@ pub fn row_notices(place: &str, blank: u64, not_data: u64) -> Vec<Notice> {
         .collect()
 }
 
+/// The bytes that records are read from, with what is known of them.
+struct View<'a> {
+    bytes: &'a [u8],
+    /// The same bytes, where all of them are text.
+    text: Option<&'a str>,
+    encoding: Encoding,
+}
+
+impl<'a> View<'a> {
+    fn of(block: &'a Block, encoding: Encoding) -> Self {
+        let is_text = encoding == Encoding::Utf8 || block.bytes.is_ascii();
+        Self {
+            bytes: &block.bytes,
+            text: is_text.then(|| std::str::from_utf8(&block.bytes).ok()).flatten(),
+            encoding,
+        }
+    }
+
+    fn of_text(text: &'a str) -> Self {
+        Self {
+            bytes: text.as_bytes(),
+            text: Some(text),
+            encoding: Encoding::Utf8,
+        }
+    }
+}
+
 /// A record of a block.
 struct TextRecord<'a> {
-    block: &'a Block,
+    view: &'a View<'a>,
     cells: &'a [split::Cell],
-    encoding: Encoding,
 }
 
 impl TextRecord<'_> {
     fn bytes(&self, n: usize) -> &[u8] {
         self.cells
             .get(n)
-            .map_or(&[], |c| &self.block.bytes[c.start as usize..c.end as usize])
+            .map_or(&[], |c| &self.view.bytes[c.start as usize..c.end as usize])
     }
 
     fn is_blank_cell(&self, n: usize) -> bool {
@@ -395,7 +447,7 @@ impl TextRecord<'_> {
 
     fn text(&self, n: usize) -> String {
         let mut text = String::new();
-        self.encoding.decode(&self.unquoted(n), &mut text);
+        self.view.encoding.decode(&self.unquoted(n), &mut text);
         text
     }
 
@@ -417,17 +469,31 @@ impl TextRecord<'_> {
 
 impl Record for TextRecord<'_> {
     fn cell<'s>(&'s self, index: usize, scratch: &'s mut String) -> Cell<'s> {
-        let bytes = self.bytes(index);
-        if bytes.is_empty() {
+        let Some(&split::Cell {
+            start,
+            end,
+            has_quotes,
+        }) = self.cells.get(index)
+        else {
+            return Cell::Empty;
+        };
+        let range = start as usize..end as usize;
+        if range.is_empty() {
             return Cell::Empty;
         }
-        if !self.cells[index].has_quotes
-            && (self.encoding == Encoding::Utf8 || bytes.is_ascii())
-            && let Ok(text) = std::str::from_utf8(bytes)
-        {
-            return Cell::Text(text);
+        if !has_quotes {
+            let bytes = &self.view.bytes[range.clone()];
+            let is_text = || self.view.encoding == Encoding::Utf8 || bytes.is_ascii();
+            let text = match self.view.text {
+                Some(text) => text.get(range),
+                None if is_text() => std::str::from_utf8(bytes).ok(),
+                None => None,
+            };
+            if let Some(text) = text {
+                return Cell::Text(text);
+            }
         }
-        if self.encoding.decode(&self.unquoted(index), scratch) {
+        if self.view.encoding.decode(&self.unquoted(index), scratch) {
             Cell::Text(scratch)
         } else {
             Cell::Broken(Reason::BadEncoding, scratch)

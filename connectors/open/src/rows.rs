@@ -70,9 +70,6 @@ pub struct Rows {
     failed: Option<arrow::error::ArrowError>,
 }
 
-/// Text held by one table before its rows are sent.
-const BATCH_TEXT_BYTES_MAX: usize = 64 << 20;
-
 impl Rows {
     pub fn new(tables: &Tables, place: Place, batch_rows: usize) -> Self {
         Self {
@@ -94,9 +91,7 @@ impl Rows {
             self.reject(table, position, Some(&bad.field), bad.reason, bad.detail, raw);
             return false;
         }
-        if assembler.rows() >= self.batch_rows
-            || (assembler.rows().is_multiple_of(64) && assembler.text_bytes() > BATCH_TEXT_BYTES_MAX)
-        {
+        if assembler.is_full(self.batch_rows) {
             self.flush(table);
         }
         true

@@ -23,8 +23,6 @@ use tokio::sync::mpsc;
 
 /// Longest row.
 const ROW_BYTES_MAX: usize = 16 << 20;
-/// Text held in one row batch, at most.
-const BATCH_TEXT_BYTES_MAX: usize = 64 << 20;
 
 /// What stops a whole push. What is wrong with one row is quarantined instead.
 #[derive(Debug, thiserror::Error)]
@@ -271,7 +269,7 @@ impl Spool {
                     raw: row[..row.len().min(RAW_BYTES_MAX)].to_vec(),
                 }))?;
             }
-            if assembler.rows() >= request.batch_rows || assembler.text_bytes() > BATCH_TEXT_BYTES_MAX {
+            if assembler.is_full(request.batch_rows) {
                 assembler
                     .take()
                     .map_err(assemble)?

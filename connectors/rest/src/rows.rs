@@ -18,9 +18,6 @@ use crate::error::RestError;
 use crate::plan::{CursorValues, StreamPlan};
 use crate::select::{Found, scalar};
 
-/// Text held in one row batch, at most.
-const BATCH_TEXT_BYTES_MAX: usize = 64 << 20;
-
 /// How the records of one stream become rows.
 #[derive(Debug)]
 pub struct RowPlan {
@@ -173,7 +170,7 @@ impl RowPlan {
                 None => page.push(record.get(), tally),
                 Some(lines) => page.push_lines(record, lines, tally),
             }
-            if page.assembler.rows() >= batch_rows || page.assembler.text_bytes() > BATCH_TEXT_BYTES_MAX {
+            if page.assembler.is_full(batch_rows) {
                 page.flush()?;
             }
         }

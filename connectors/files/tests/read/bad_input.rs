@@ -397,4 +397,37 @@ proptest! {
         prop_assert_eq!(seen.len(), before);
         prop_assert_eq!(seen.len(), 1 + lines.len() - blank);
     }
+
+    /// A file says the same in GB18030 as in UTF-8, whether its blocks can be decoded at once or, because of one
+    /// broken line, only cell by cell.
+    #[test]
+    fn an_encoding_changes_nothing(
+        table in prop::collection::vec(("[a-z]{0,2}", "[a-c,\"|東高中\n]{0,5}"), 0..20),
+        raw in prop::collection::vec("[a-c,;\"高]{0,6}", 0..4),
+        delimiter in 0usize..4,
+        is_spoiled in any::<bool>(),
+    ) {
+        let delimiter = [',', ';', '\t', '|'][delimiter];
+        // The second byte of this character is `|`, which only a whole line shows.
+        prop_assume!(!(is_spoiled && delimiter == '|'));
+        let mut text = format!("day{delimiter}note\n2024-01-01{delimiter}東\n");
+        for (n, (day, note)) in table.iter().enumerate() {
+            let day = if day.is_empty() { format!("2024-01-{:02}", n + 2) } else { day.clone() };
+            text.push_str(&format!("{day}{delimiter}\"{}\"\n", note.replace('"', "\"\"")));
+        }
+        for line in &raw {
+            text.push_str(&format!("2024-02-01{delimiter}{line}\n"));
+        }
+        let spoil = |mut bytes: Vec<u8>| {
+            if is_spoiled {
+                bytes.extend(format!("2024-03-01{delimiter}").as_bytes());
+                bytes.extend(b"\xff\xff\n");
+            }
+            read("workdays.csv", bytes)
+        };
+        let (utf8, gb) = (spoil(text.clone().into_bytes()), spoil(gb18030(&text)));
+        prop_assert_eq!(&utf8.rows, &gb.rows);
+        prop_assert_eq!(utf8.reasons(), gb.reasons());
+        prop_assert!(utf8.count("workdays") > 0);
+    }
 }
