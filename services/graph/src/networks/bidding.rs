@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-use super::communities::leiden;
+use super::leiden::leiden;
 use super::pagerank::pagerank;
 
 /// In a tender with more bidders (a framework that admits everybody) meeting means nothing: it makes no pairs.

@@ -1,13 +1,8 @@
-//! Communities by the Leiden algorithm (Traag, Waltman and van Eck, Scientific Reports 9, 2019, 5233).
+//! Which parties hang together more closely than with others.
 
-use leiden_rs::{GraphDataBuilder, Leiden, LeidenConfig};
-
+use super::leiden::leiden;
 use crate::routes::shared_probability;
 use crate::snapshot::Graph;
-
-/// The same graph gives the same communities: the order of parties is that of their ids, the seed is fixed.
-const SEED: u64 = 20_241_101;
-const ROUNDS_MAX: usize = 50;
 
 /// A party's community.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,37 +12,6 @@ pub struct Community<'g> {
     pub community_id: &'g str,
     /// Parties in it.
     pub size: u32,
-}
-
-/// For each of `count` nodes the least node of its community; `edges` are undirected, of weight above 0.
-pub(super) fn leiden(count: usize, edges: impl Iterator<Item = (u32, u32, f64)>) -> Vec<u32> {
-    let mut edges: Vec<(u32, u32, f64)> = edges
-        .filter(|(a, b, weight)| a != b && weight.is_finite() && *weight > 0.0)
-        .map(|(a, b, weight)| (a.min(b), a.max(b), weight))
-        .collect();
-    // Weights of parallel edges are summed: always in the same order.
-    edges.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| a.2.total_cmp(&b.2)));
-    let mut builder = GraphDataBuilder::new(count);
-    let mut any = false;
-    for (a, b, weight) in edges {
-        any |= builder.add_edge(a as usize, b as usize, weight).is_ok();
-    }
-    let alone = || (0..count as u32).collect();
-    let config = LeidenConfig::builder()
-        .seed(SEED)
-        .max_iterations(ROUNDS_MAX)
-        .build();
-    let found = any.then(|| Leiden::new(config).run(&builder.build()?));
-    let Some(Ok(output)) = found else {
-        // Without an edge everybody is alone.
-        return alone();
-    };
-    let labels = output.partition.as_slice();
-    let mut least = vec![u32::MAX; labels.iter().max().map_or(0, |most| most + 1)];
-    for (node, label) in labels.iter().enumerate().rev() {
-        least[*label] = node as u32;
-    }
-    labels.iter().map(|label| least[*label]).collect()
 }
 
 impl Graph {

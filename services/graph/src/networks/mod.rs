@@ -2,6 +2,7 @@
 
 mod bidding;
 mod communities;
+mod leiden;
 mod pagerank;
 #[cfg(test)]
 mod tests;
