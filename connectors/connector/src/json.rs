@@ -1,9 +1,10 @@
 //! JSON objects as records: members by their path, numbers by the digits they are written with.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 
+use hashbrown::{HashMap, HashSet};
 use serde::Deserialize;
 use serde::de::{self, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -30,21 +31,25 @@ pub struct JsonFields {
 
 /// Paths that were met and are for nothing, with how often. Kept to a few hundred.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UnknownPaths(BTreeMap<String, u64>);
+pub struct UnknownPaths {
+    counts: BTreeMap<String, u64>,
+    /// Paths without a use of their own: looked up in all spellings once, and not for every record.
+    without_use: HashSet<String>,
+}
 
 const UNKNOWN_PATHS_MAX: usize = 200;
 
 impl UnknownPaths {
     fn add(&mut self, path: &str) {
-        if let Some(count) = self.0.get_mut(path) {
+        if let Some(count) = self.counts.get_mut(path) {
             *count += 1;
-        } else if self.0.len() < UNKNOWN_PATHS_MAX {
-            self.0.insert(path.to_owned(), 1);
+        } else if self.counts.len() < UNKNOWN_PATHS_MAX {
+            self.counts.insert(path.to_owned(), 1);
         }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.0.iter().map(|(path, count)| (path.as_str(), *count))
+        self.counts.iter().map(|(path, count)| (path.as_str(), *count))
     }
 }
 
@@ -72,6 +77,21 @@ impl JsonFields {
             .get(path)
             .copied()
             .or_else(|| self.folded.get(&fold(path)).copied())
+    }
+
+    /// The same, with the paths that are known to be in vain.
+    fn find_again(&self, path: &str, unknown: &mut UnknownPaths) -> Option<Use> {
+        if let Some(found) = self.exact.get(path) {
+            return Some(*found);
+        }
+        if unknown.without_use.contains(path) {
+            return None;
+        }
+        let found = self.find(path);
+        if found.is_none() && unknown.without_use.len() < UNKNOWN_PATHS_MAX {
+            unknown.without_use.insert(path.to_owned());
+        }
+        found
     }
 
     /// The cell that the path is read into, if any.
@@ -102,7 +122,7 @@ impl JsonFields {
         let mut record = JsonRecord {
             cells: vec![None; self.width],
         };
-        self.place(members, "", &mut record, unknown)?;
+        self.place(members, &mut String::new(), &mut record, unknown)?;
         Ok(record)
     }
 
@@ -119,35 +139,38 @@ impl JsonFields {
         found
     }
 
+    /// Puts members in their cells. `path` is that of their object, and is again afterwards.
     fn place<'a>(
         &self,
         members: Members<'a>,
-        prefix: &str,
+        path: &mut String,
         record: &mut JsonRecord<'a>,
         unknown: &mut UnknownPaths,
     ) -> Result<(), (Reason, String)> {
+        let prefix = path.len();
         for (name, value) in members.0 {
-            let path = if prefix.is_empty() {
-                name
-            } else {
-                Cow::Owned(format!("{prefix}.{name}"))
-            };
-            match self.find(&path) {
+            path.truncate(prefix);
+            if prefix > 0 {
+                path.push('.');
+            }
+            path.push_str(&name);
+            match self.find_again(path, unknown) {
                 Some(Use::Ignored) => {}
                 Some(Use::Cell(index)) => {
                     if record.cells[index].replace(value.get()).is_some() {
-                        return Err((Reason::DuplicateColumn, path.into_owned()));
+                        return Err((Reason::DuplicateColumn, path.clone()));
                     }
                 }
                 None if value.get().starts_with('{') => {
                     let inner =
                         serde_json::from_str(value.get()).map_err(|e| (Reason::BadJson, e.to_string()))?;
-                    self.place(inner, &path, record, unknown)?;
+                    self.place(inner, path, record, unknown)?;
                 }
-                None if value.get() == "null" && self.nulls_below(&path, value, record) => {}
-                None => unknown.add(&path),
+                None if value.get() == "null" && self.nulls_below(path, value, record) => {}
+                None => unknown.add(path),
             }
         }
+        path.truncate(prefix);
         Ok(())
     }
 }

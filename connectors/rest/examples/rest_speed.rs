@@ -1,6 +1,6 @@
 //! How fast a platform's list is read, beside the same pages fetched by the same HTTP client and thrown away.
 //!
-//! `cargo run --release -p rest --example rest_speed -- [ROWS] [PAGE_ROWS]` serves pages that are rendered beforehand on a
+//! `cargo run --release -p rest --example rest_speed -- [ROWS] [PAGE_ROWS] [PAGE_MS]` serves pages that are rendered beforehand on a
 //! port of this machine, so that the server costs as little as one can, and tells one line of JSON a way of paging.
 #![expect(clippy::print_stdout, reason = "an example tells its result")]
 
@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use connector::{Connector, Message, RawBatch, RawStore, ReadRequest};
 use domain::clock::SystemClock;
@@ -64,6 +64,8 @@ fn order(n: u64) -> String {
 struct Pages {
     bodies: Vec<Vec<u8>>,
     size: u64,
+    /// How long the server takes for one.
+    delay: Duration,
 }
 
 fn serve(pages: Arc<Pages>) -> std::io::Result<SocketAddr> {
@@ -105,6 +107,7 @@ fn answer(mut stream: TcpStream, pages: &Pages) -> std::io::Result<()> {
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
+        thread::sleep(pages.delay);
         stream.write_all(head.as_bytes())?;
         stream.write_all(body)?;
     }
@@ -220,6 +223,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let rows: u64 = arguments.next().map_or(Ok(300_000), |n| n.parse())?;
     let size: u64 = arguments.next().map_or(Ok(1_000), |n| n.parse())?;
+    let delay = Duration::from_millis(arguments.next().map_or(Ok(0), |n| n.parse())?);
     for is_keyset in [false, true] {
         let step = if is_keyset { step(size) } else { size };
         let page = |first: u64| {
@@ -229,7 +233,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let bodies: Vec<Vec<u8>> = (0..rows).step_by(usize::try_from(step)?).map(page).collect();
         let bytes: usize = bodies.iter().map(Vec::len).sum();
         let count = bodies.len() as u64;
-        let address = serve(Arc::new(Pages { bodies, size }))?;
+        let address = serve(Arc::new(Pages { bodies, size, delay }))?;
         let mut best: Option<(f64, f64, f64, usize)> = None;
         for _ in 0..3 {
             let raw = raw(address, count).await?;

@@ -395,7 +395,7 @@ impl Connector for RestConnector {
                 place: stream.name.to_string(),
                 dataset: Some(stream.dataset.name.clone()),
                 bytes: page.kept.raw.bytes,
-                columns: members_of(records.iter().take(DISCOVER_RECORDS).map(|r| r.get())),
+                columns: members_of(records.iter().take(DISCOVER_RECORDS).copied()),
                 cursor,
             });
         }

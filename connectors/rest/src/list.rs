@@ -5,18 +5,18 @@
 //! one is not: two passes with the same keys in the same order have missed nothing that stood still meanwhile.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use connector::{KeyBatch, Message, Progress, ReadRequest};
 use domain::Bilingual;
-use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use crate::config::{TotalIs, Verify};
 use crate::error::RestError;
 use crate::http::Session;
-use crate::page::{Kept, Page, Place};
+use crate::page::{Kept, Page, Place, places_in};
 use crate::plan::{Endpoint, StreamPlan, Vars};
 use crate::rows::{RowPlan, Tally};
 
@@ -42,6 +42,22 @@ pub struct ListReader {
     pub greatest: Option<i64>,
     /// Records whose watched value could not be read.
     pub unreadable: u64,
+}
+
+/// A page on its way to rows, on another thread.
+pub struct Converting {
+    work: tokio::task::JoinHandle<Result<Converted, RestError>>,
+    bytes: u64,
+}
+
+/// A page's text, where its records are in it, and their watched values.
+type Loaded = (String, Vec<Range<usize>>, Vec<Option<i64>>);
+
+/// What a page became.
+struct Converted {
+    messages: Vec<Message>,
+    watched: Vec<Option<i64>>,
+    tally: Tally,
 }
 
 /// One reading of a whole list.
@@ -118,9 +134,14 @@ impl ListReader {
             records += page.records();
             seen.extend(&page.inspection.keys);
             let (next, total) = (page.next.clone(), page.total);
-            self.hand_over(page).await?;
-            match next {
-                Some(place) => page = self.load(vars, place).await?,
+            let converting = self.convert(page);
+            let loaded = match next {
+                Some(place) => Some(self.load(vars, place).await),
+                None => None,
+            };
+            self.deliver(converting).await?;
+            match loaded {
+                Some(loaded) => page = loaded?,
                 None => {
                     self.check_total(total, records, seen.len() as u64)?;
                     self.tell_repeated(records - seen.len() as u64);
@@ -256,34 +277,60 @@ impl ListReader {
 
     /// Hands over the rows of a page that was just loaded.
     pub async fn hand_over(&mut self, page: Page) -> Result<(), RestError> {
-        let text = page.text;
-        self.hand_over_text(page.kept, move |_| Ok(text)).await
+        let converting = self.convert(page);
+        self.deliver(converting).await
     }
 
     /// Hands over the rows of a page from its kept copy.
     async fn hand_over_kept(&mut self, kept: Kept) -> Result<(), RestError> {
-        self.hand_over_text(kept, Kept::read).await
+        let converting = self.convert_kept(kept, None);
+        self.deliver(converting).await
     }
 
-    async fn hand_over_text(
-        &mut self,
-        kept: Kept,
-        text: impl FnOnce(&Kept) -> Result<String, RestError> + Send + 'static,
-    ) -> Result<(), RestError> {
+    /// Begins to make rows of a page that was just loaded, so that the next one can be asked for meanwhile. It is to be
+    /// delivered before anything else is told.
+    pub fn convert(&mut self, page: Page) -> Converting {
+        let loaded = (page.text, page.records, page.inspection.watched);
+        self.convert_kept(page.kept, Some(loaded))
+    }
+
+    /// `loaded`: text, places of the records and watched values, when they are at hand.
+    fn convert_kept(&mut self, kept: Kept, loaded: Option<Loaded>) -> Converting {
         let (rows, endpoint, batch_rows) =
             (self.rows.clone(), self.endpoint.clone(), self.request.batch_rows);
         let mut tally = std::mem::take(&mut self.tally);
         let bytes = kept.raw.bytes;
         let work = move || {
-            let text = text(&kept)?;
-            let records: Vec<&RawValue> = endpoint.records_of(&text, &kept.name)?;
-            let inspection = rows.inspect(&records);
+            let (text, places, watched) = match loaded {
+                Some(loaded) => loaded,
+                None => {
+                    let text = kept.read()?;
+                    let records = endpoint.records_of(&text, &kept.name)?;
+                    let (places, watched) = (places_in(&text, &records), rows.inspect(&records).watched);
+                    (text, places, watched)
+                }
+            };
+            let records: Vec<&str> = places.into_iter().map(|place| &text[place]).collect();
             let messages = rows.messages(&records, &kept.raw, &kept.name, batch_rows, &mut tally)?;
-            Ok::<_, RestError>((messages, inspection.watched, tally))
+            Ok(Converted {
+                messages,
+                watched,
+                tally,
+            })
         };
-        let (messages, watched, tally) = tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|_| RestError::Stopped)??;
+        Converting {
+            work: tokio::task::spawn_blocking(work),
+            bytes,
+        }
+    }
+
+    /// Hands over the rows of a page once they are made.
+    pub async fn deliver(&mut self, converting: Converting) -> Result<(), RestError> {
+        let Converted {
+            messages,
+            watched,
+            tally,
+        } = converting.work.await.map_err(|_| RestError::Stopped)??;
         self.tally = tally;
         self.unreadable += watched.iter().filter(|v| v.is_none()).count() as u64;
         let least = watched.iter().flatten().min().copied();
@@ -294,7 +341,7 @@ impl ListReader {
         for message in messages {
             self.send(message).await?;
         }
-        self.done_bytes += bytes;
+        self.done_bytes += converting.bytes;
         self.send(Message::Progress(Progress {
             done_bytes: self.done_bytes,
             total_bytes: 0,

@@ -1,5 +1,6 @@
 //! One page: asked for, kept, looked into, and where the next one is.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ pub struct Place {
 pub struct Page {
     pub kept: Kept,
     pub text: String,
+    /// Where in the text its records are.
+    pub records: Vec<Range<usize>>,
     pub inspection: Inspection,
     /// How many records the platform announces.
     pub total: Option<u64>,
@@ -67,7 +70,7 @@ impl Kept {
 
 impl Page {
     pub fn records(&self) -> u64 {
-        self.inspection.keys.len() as u64
+        self.records.len() as u64
     }
 
     /// Asks for the page at `place` and keeps it.
@@ -93,6 +96,12 @@ impl Page {
             .await
             .map_err(|_| RestError::Stopped)?
     }
+}
+
+/// Where in the text its parts are.
+pub fn places_in(text: &str, parts: &[&str]) -> Vec<Range<usize>> {
+    let start = |part: &str| part.as_ptr() as usize - text.as_ptr() as usize;
+    parts.iter().map(|p| start(p)..start(p) + p.len()).collect()
 }
 
 fn at_place(endpoint: &Endpoint, vars: &Vars, place: &Place) -> Vars {
@@ -145,10 +154,11 @@ fn look_into(
         total,
         has_more,
     )?;
-    drop(records);
+    let records = places_in(&text, &records);
     Ok(Page {
         kept,
         text,
+        records,
         inspection,
         total,
         has_more,
@@ -240,13 +250,9 @@ fn next_place(
 
 impl Endpoint {
     /// The records of an answer. An answer without them is a fault, unless the configuration says otherwise.
-    pub fn records_of<'a>(
-        &self,
-        text: &'a str,
-        request: &str,
-    ) -> Result<Vec<&'a serde_json::value::RawValue>, RestError> {
+    pub fn records_of<'a>(&self, text: &'a str, request: &str) -> Result<Vec<&'a str>, RestError> {
         match self.records.records(text) {
-            Ok(records) => Ok(records),
+            Ok(records) => Ok(records.into_iter().map(|r| r.get()).collect()),
             Err(NoRecords::Missing) if self.empty_when_missing => Ok(Vec::new()),
             Err(NoRecords::Missing) => Err(RestError::Shape {
                 request: request.to_owned(),

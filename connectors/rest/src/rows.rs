@@ -112,12 +112,12 @@ impl RowPlan {
     }
 
     /// Keys and watched values of records.
-    pub fn inspect(&self, records: &[&RawValue]) -> Inspection {
+    pub fn inspect(&self, records: &[&str]) -> Inspection {
         let mut inspection = Inspection::default();
         let mut unknown = UnknownPaths::default();
         for record in records {
             let mut hash = Xxh3::new();
-            let parsed = self.fields.record(record.get(), &mut unknown);
+            let parsed = self.fields.record(record, &mut unknown);
             match &parsed {
                 Ok(parsed)
                     if self.lines.is_none()
@@ -132,7 +132,7 @@ impl RowPlan {
                         hash.update(raw.as_bytes());
                     }
                 }
-                _ => hash.update(record.get().as_bytes()),
+                _ => hash.update(record.as_bytes()),
             }
             inspection.keys.push(hash.digest128());
             if let Some((cell, values)) = &self.watched {
@@ -150,7 +150,7 @@ impl RowPlan {
     /// The page's rows and rejected records, in their order. `name` is how the page is called.
     pub fn messages(
         &self,
-        records: &[&RawValue],
+        records: &[&str],
         raw: &RawBatch,
         name: &Arc<str>,
         batch_rows: usize,
@@ -167,7 +167,7 @@ impl RowPlan {
         tally.seen.resize(self.optional.len(), 0);
         for record in records {
             match &self.lines {
-                None => page.push(record.get(), tally),
+                None => page.push(record, tally),
                 Some(lines) => page.push_lines(record, lines, tally),
             }
             if page.assembler.is_full(batch_rows) {
@@ -239,8 +239,8 @@ impl Page<'_> {
     }
 
     /// One row for each element of the record's list, with the record's other members beside it.
-    fn push_lines(&mut self, record: &RawValue, lines: &str, tally: &mut Tally) {
-        let members = serde_json::from_str::<Members<'_>>(record.get()).map(|m| m.0);
+    fn push_lines(&mut self, record: &str, lines: &str, tally: &mut Tally) {
+        let members = serde_json::from_str::<Members<'_>>(record).map(|m| m.0);
         let list = match &members {
             Ok(members) => members
                 .iter()
@@ -256,7 +256,7 @@ impl Page<'_> {
             self.position += 1;
             tally.records += 1;
             let detail = format!("{lines} is no list");
-            return self.reject(None, Reason::MissingColumn, detail, record.get(), tally);
+            return self.reject(None, Reason::MissingColumn, detail, record, tally);
         };
         if elements.is_empty() {
             let text = Bilingual::new("记录没有明细行", "records without a line, so without a row");

@@ -4,7 +4,11 @@
 //! are walked in the text itself; anything else is JSONPath (RFC 9535) on a parsed copy, whose locations are
 //! then looked up in the text.
 
+use std::borrow::Cow;
+
 use connector::json::Members;
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json_path::{JsonPath, PathElement};
 
@@ -81,23 +85,19 @@ impl Selector {
 
     /// The records: the elements of the list, when one list is selected; else each thing selected.
     pub fn records<'a>(&self, document: &'a str) -> Result<Vec<&'a RawValue>, NoRecords> {
-        let selected = match &self.how {
-            How::Names { names, .. } => walk(document, names).into_iter().collect(),
-            How::Path(path) => by_location(document, path),
+        let path = match &self.how {
+            How::Names { names, .. } => return list_at(document, names),
+            How::Path(path) => path,
         };
+        let selected = by_location(document, path);
         match selected.as_slice() {
-            [] => match &self.how {
-                // A wildcard or a filter that selects nothing may well stand for an empty list.
-                How::Path(_) if self.text.contains(['*', '?', ':']) || self.text.contains("..") => {
-                    Ok(Vec::new())
-                }
-                How::Path(_) | How::Names { .. } => Err(NoRecords::Missing),
-            },
+            // A wildcard or a filter that selects nothing may well stand for an empty list.
+            [] if self.text.contains(['*', '?', ':']) || self.text.contains("..") => Ok(Vec::new()),
+            [] => Err(NoRecords::Missing),
             [one] if one.get() == "null" => Err(NoRecords::Missing),
             [one] if one.get().starts_with('[') => {
                 serde_json::from_str(one.get()).map_err(|_| NoRecords::NoList)
             }
-            [_] if matches!(self.how, How::Names { .. }) => Err(NoRecords::NoList),
             _ => Ok(selected),
         }
     }
@@ -131,6 +131,103 @@ pub fn walk<'a>(document: &'a str, names: &[String]) -> Option<&'a RawValue> {
         value = members.0.into_iter().find(|(n, _)| n == name)?.1;
     }
     Some(value)
+}
+
+/// The elements of the list at a dotted path, found in one pass over the document.
+fn list_at<'a>(document: &'a str, names: &[String]) -> Result<Vec<&'a RawValue>, NoRecords> {
+    let mut text = serde_json::Deserializer::from_str(document);
+    let found = Below(names).deserialize(&mut text);
+    match found.and_then(|found| text.end().map(|()| found)) {
+        Ok(At::List(elements)) => Ok(elements),
+        Ok(At::Other) => Err(NoRecords::NoList),
+        Ok(At::Nothing) | Err(_) => Err(NoRecords::Missing),
+    }
+}
+
+/// What stands at the end of a path.
+enum At<'a> {
+    Nothing,
+    List(Vec<&'a RawValue>),
+    Other,
+}
+
+/// Goes down the names of members.
+struct Below<'n>(&'n [String]);
+
+impl<'de> DeserializeSeed<'de> for Below<'_> {
+    type Value = At<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<At<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Below<'_> {
+    /// A value that is neither list nor object.
+    fn plain<'a, E>(self) -> Result<At<'a>, E> {
+        Ok(if self.0.is_empty() { At::Other } else { At::Nothing })
+    }
+}
+
+impl<'de> Visitor<'de> for Below<'_> {
+    type Value = At<'de>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_unit<E>(self) -> Result<At<'de>, E> {
+        Ok(At::Nothing)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<At<'de>, E> {
+        self.plain()
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<At<'de>, E> {
+        self.plain()
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<At<'de>, E> {
+        self.plain()
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<At<'de>, E> {
+        self.plain()
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<At<'de>, E> {
+        self.plain()
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<At<'de>, A::Error> {
+        if !self.0.is_empty() {
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(At::Nothing);
+        }
+        let mut elements = Vec::new();
+        while let Some(element) = list.next_element()? {
+            elements.push(element);
+        }
+        Ok(At::List(elements))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<At<'de>, A::Error> {
+        let mut found = if self.0.is_empty() { At::Other } else { At::Nothing };
+        let mut wanted = self.0.split_first();
+        while let Some(name) = object.next_key::<Cow<'de, str>>()? {
+            match wanted {
+                Some((first, rest)) if *first == name => {
+                    found = object.next_value_seed(Below(rest))?;
+                    wanted = None;
+                }
+                _ => {
+                    object.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// `data.list`, `$.data.list`, `$.data.list[*]`, `$`, `$[*]`.
@@ -276,6 +373,16 @@ mod tests {
         assert_eq!(records("data.rows"), Err(NoRecords::Missing));
         assert_eq!(records("data.total"), Err(NoRecords::NoList));
         assert_eq!(records("data.groups").map(|r| r.len()), Ok(3));
+        assert_eq!(records("code.list"), Err(NoRecords::Missing));
+        assert_eq!(records("data.groups.items"), Err(NoRecords::Missing));
+        assert_eq!(records("data"), Err(NoRecords::NoList));
+        let cut = Selector::parse("data.list").unwrap();
+        assert_eq!(
+            cut.records(r#"{"data":{"list":[1]}"#).map(|r| r.len()),
+            Err(NoRecords::Missing)
+        );
+        let twice = cut.records(r#"{"data":{"list":[1,2],"list":[3]}}"#).unwrap();
+        assert_eq!(twice.len(), 2, "of a repeated name the first is taken");
     }
 
     #[test]

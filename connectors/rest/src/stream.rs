@@ -246,11 +246,11 @@ impl ListReader {
         let mut pages = 0;
         let mut size = self.endpoint.pages.size.unwrap_or(u64::MAX);
         let mut last_count = 0;
+        let vars = self.cursor_vars(plan, from, upper);
+        let mut page = self.load(&vars, Place::default()).await?;
         loop {
             pages += 1;
             self.check_pages(pages)?;
-            let vars = self.cursor_vars(plan, from, upper);
-            let page = self.load(&vars, Place::default()).await?;
             let values: Vec<i64> = page.inspection.watched.iter().copied().flatten().collect();
             if !values.is_sorted()
                 || from
@@ -296,11 +296,20 @@ impl ListReader {
             let shares_last = |(_, value): &(&u128, &Option<i64>)| **value == last;
             let watched = page.inspection.keys.iter().zip(&page.inspection.watched);
             tail = watched.filter(shares_last).map(|(key, _)| *key).collect();
-            self.hand_over(page).await?;
+            let converting = self.convert(page);
+            let loaded = match last {
+                Some(_) => {
+                    from = last;
+                    let vars = self.cursor_vars(plan, from, upper);
+                    Some(self.load(&vars, Place::default()).await)
+                }
+                None => None,
+            };
+            self.deliver(converting).await?;
             kept = self.move_on(plan, kept, upper).await?;
             before = keys;
-            match last {
-                Some(last) => from = Some(last),
+            match loaded {
+                Some(loaded) => page = loaded?,
                 None => return Ok(()),
             }
         }
