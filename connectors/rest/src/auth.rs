@@ -23,7 +23,7 @@ pub enum Credentials {
     None,
     Header { name: String, value: Secret },
     Query { name: String, value: Secret },
-    Oauth2(Client),
+    Oauth2(Box<Client>),
     Signed(Secret),
 }
 
@@ -56,12 +56,12 @@ impl Credentials {
                     value: Secret::new(format!("Basic {}", STANDARD.encode(pair))),
                 }
             }
-            Auth::Oauth2(raw) => Self::Oauth2(Client {
+            Auth::Oauth2(raw) => Self::Oauth2(Box::new(Client {
                 secret: raw.client_secret.resolve(base)?,
                 header: raw.header.clone(),
                 prefix: raw.prefix.clone(),
                 raw: raw.clone(),
-            }),
+            })),
             Auth::Signed(raw) => Self::Signed(raw.secret.resolve(base)?),
         })
     }

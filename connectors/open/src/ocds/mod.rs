@@ -175,6 +175,11 @@ pub struct Pending {
     pub text: Box<str>,
 }
 
+/// A file and its raw batch.
+type Origin = (Arc<str>, Arc<str>);
+/// Position of a process's newest release, and the process as its releases together tell it.
+type Merged = (u64, String);
+
 /// Text of releases held for merging.
 const PENDING_BYTES_MAX: u64 = 1 << 30;
 
@@ -244,7 +249,7 @@ impl KindReader for Reader {
             processes.entry(release.ocid.clone()).or_default().push(release);
         }
         // By place of the newest release, so that a raw batch's rows come in the order of their positions.
-        let mut merged: BTreeMap<(Arc<str>, Arc<str>), Vec<(u64, String)>> = BTreeMap::new();
+        let mut merged: BTreeMap<Origin, Vec<Merged>> = BTreeMap::new();
         let mut told: Vec<Message> = Vec::new();
         for releases in processes.into_values() {
             let (dated, undated): (Vec<_>, Vec<_>) = if releases.len() == 1 {

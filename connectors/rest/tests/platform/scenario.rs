@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use rest::RestConnector;
 
 use crate::host::{Hand, Host};
-use crate::server::{Answer, Guard, Server};
+use crate::server::{Answer, Guard, Server, Step};
 use crate::world::{Order, World};
 
 /// How the platform's list is configured.
@@ -124,7 +124,7 @@ pub enum Do {
     /// A sync whose host dies after so many messages.
     Crash(usize),
     /// The platform changes between syncs.
-    Change(Box<dyn FnOnce(&mut World) + Send>),
+    Change(Step),
     /// So many minutes pass.
     Minutes(i64),
     /// What was asked for so far is forgotten.
@@ -153,7 +153,7 @@ pub struct Scenario {
     stream: String,
     edits: Vec<(&'static str, &'static str)>,
     answers: Vec<(usize, Answer)>,
-    changes: Vec<(usize, Box<dyn FnOnce(&mut World) + Send>)>,
+    changes: Vec<(usize, Step)>,
     guard: Option<Guard>,
     token_uses_max: usize,
     steps: Vec<Do>,

@@ -53,7 +53,7 @@ pub enum Answer {
 }
 
 /// What happens at a request, in this order.
-type Step = Box<dyn FnOnce(&mut World) + Send>;
+pub type Step = Box<dyn FnOnce(&mut World) + Send>;
 
 #[derive(Default)]
 struct Script {

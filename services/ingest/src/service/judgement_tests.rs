@@ -9,10 +9,12 @@ use super::tests::{Bench, batch};
 const A: &str = "91330100MA2W1X2Y3X";
 const B: &str = "91330100MA2N4P5Q6E";
 
-fn bids(rows: &[(&str, &str, Option<&str>)]) -> connector::Message {
-    let column = |pick: fn(&(&str, &str, Option<&str>)) -> Option<String>| -> Vec<Option<String>> {
-        rows.iter().map(pick).collect()
-    };
+/// Id of the bid, name and code of the supplier.
+type Bid<'a> = (&'a str, &'a str, Option<&'a str>);
+
+fn bids(rows: &[Bid<'_>]) -> connector::Message {
+    let column =
+        |pick: fn(&Bid<'_>) -> Option<String>| -> Vec<Option<String>> { rows.iter().map(pick).collect() };
     let (ids, names, codes) = (
         column(|r| Some(r.0.to_owned())),
         column(|r| Some(r.1.to_owned())),

@@ -304,7 +304,10 @@ fn show(screenings: Vec<pb::Screening>, all: bool, output: &mut Output) -> CliRe
             let worth =
                 |r: &&pb::ScreeningReason| all || !in_table || r.verdict() != pb::ScreeningVerdict::Clean;
             let told: Vec<_> = check.reasons.iter().filter(worth).collect();
-            let quiet = told.is_empty().then(|| &check.reasons[..1]).unwrap_or_default();
+            let quiet = match told.is_empty() {
+                true => check.reasons.get(..1).unwrap_or_default(),
+                false => &[],
+            };
             for reason in told.into_iter().chain(quiet) {
                 rows.push((cells(screening, &party, check, reason, lang), Json::Null));
             }

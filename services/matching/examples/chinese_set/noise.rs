@@ -298,7 +298,7 @@ fn chinese_number(n: u32) -> String {
         0..10 => digits[n as usize].to_string(),
         10 => "十".to_owned(),
         11..20 => format!("十{}", digits[(n - 10) as usize]),
-        20..100 if n % 10 == 0 => format!("{}十", digits[(n / 10) as usize]),
+        20..100 if n.is_multiple_of(10) => format!("{}十", digits[(n / 10) as usize]),
         20..100 => format!("{}十{}", digits[(n / 10) as usize], digits[(n % 10) as usize]),
         _ => n.to_string(),
     }
