@@ -121,7 +121,7 @@ pub struct SourceRow {
 }
 
 /// One dated edge.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EdgeInput {
     /// Party ids.
     pub from: String,

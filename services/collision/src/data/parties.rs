@@ -94,6 +94,16 @@ impl PartyLookup {
         self.unsure.is_empty()
     }
 
+    /// Whether each reference that an earlier lookup has, too, is the same party's, and as surely.
+    pub fn agrees_with(&self, earlier: &Self) -> bool {
+        self.places.keys().all(|r| {
+            let Some(before) = earlier.party_id(*r) else {
+                return true;
+            };
+            self.party_id(*r) == Some(before) && self.unsure.get(r) == earlier.unsure.get(r)
+        })
+    }
+
     /// The id of the party a reference leads to.
     pub fn party_id(&self, reference: i64) -> Option<&str> {
         self.places
@@ -177,6 +187,18 @@ mod tests {
     use datafusion::arrow::array::{Array, Int64Array};
 
     use super::*;
+
+    #[test]
+    fn lookups_agree_when_what_both_know_is_the_same() {
+        let of = |refs: &[(i64, &'static str)], unsure: &[(i64, u16)]| {
+            PartyLookup::new(refs.iter().map(|(r, id)| (*r, *id, "k"))).with_certainty(unsure.iter().copied())
+        };
+        let before = of(&[(1, "a"), (2, "b")], &[(2, 9_000)]);
+        assert!(of(&[(1, "a"), (3, "c")], &[(3, 1)]).agrees_with(&before));
+        assert!(of(&[(2, "b")], &[(2, 9_000)]).agrees_with(&before));
+        assert!(!of(&[(1, "b")], &[]).agrees_with(&before));
+        assert!(!of(&[(2, "b")], &[]).agrees_with(&before), "surer than before");
+    }
 
     #[test]
     fn references_become_parties_and_unknown_ones_null() {

@@ -21,7 +21,7 @@ use super::rule::{self, RuleOutput};
 use super::views::{self, OpenedViews};
 use crate::data::Snapshot;
 use crate::error::{CollisionError, Result};
-use crate::graphs;
+use crate::graphs::{self, Graphs};
 use crate::rules::{Bundle, LoadedRule};
 use crate::session::{self, Limits, SessionOptions};
 use crate::sql::params;
@@ -33,6 +33,8 @@ pub struct Runner {
     pub limits: Limits,
     pub bundle: Arc<Bundle>,
     pub snapshot: Arc<dyn Snapshot>,
+    /// Graphs of the source that the snapshot is of.
+    pub graphs: Arc<Graphs>,
 }
 
 /// A session with all that some rules read, opened once for all of them.
@@ -104,7 +106,7 @@ impl Runner {
         let graph = async {
             if over_graph && !queries.is_empty() {
                 let step = Step::begin();
-                graphs::register(&context, &self.snapshot).await?;
+                graphs::register(&context, &self.snapshot, &self.graphs).await?;
                 step.end("graph");
             }
             Ok(())
