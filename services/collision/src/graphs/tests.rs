@@ -498,10 +498,10 @@ fn any_sync() -> impl Strategy<Value = Sync> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn after_any_sync_the_graph_is_that_of_all_rows(syncs in proptest::collection::vec(any_sync(), 1..8)) {
+    fn after_any_sync_the_graph_is_that_of_all_rows(syncs in proptest::collection::vec(any_sync(), 1..6)) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
             let mut bench = Bench::new().await;
