@@ -18,8 +18,8 @@ pub struct PartyLookup {
     places: HashMap<i64, u32, NoHash>,
     ids: ArrayRef,
     keys: ArrayRef,
-    /// Of the references that are not certain: how sure they are, over 0 to 1.
-    unsure: HashMap<i64, f64, NoHash>,
+    /// Of the references that are not certain: how sure they are, in ten-thousandths.
+    unsure: HashMap<i64, u16, NoHash>,
 }
 
 /// References are hashes already.
@@ -79,14 +79,14 @@ impl PartyLookup {
     /// With how sure references are, in ten-thousandths: those that are certain need not be named.
     pub fn with_certainty(mut self, refs: impl IntoIterator<Item = (i64, u16)>) -> Self {
         let unsure = refs.into_iter().filter(|(_, bp)| *bp < matching::CERTAIN_BP);
-        self.unsure
-            .extend(unsure.map(|(r, bp)| (r, f64::from(bp) / f64::from(matching::CERTAIN_BP))));
+        self.unsure.extend(unsure);
         self
     }
 
     /// How sure it is that a reference is its party's, over 0 to 1.
     pub fn certainty(&self, reference: i64) -> f64 {
-        self.unsure.get(&reference).copied().unwrap_or(1.0)
+        self.unsure_bp(reference)
+            .map_or(1.0, |bp| f64::from(bp) / f64::from(matching::CERTAIN_BP))
     }
 
     /// Whether every reference is certain.
@@ -109,6 +109,18 @@ impl PartyLookup {
         self.places
             .get(&reference)
             .map(|place| self.ids.as_string_view().value(*place as usize))
+    }
+
+    /// The business key of the party a reference leads to.
+    pub fn party_key(&self, reference: i64) -> Option<&str> {
+        self.places
+            .get(&reference)
+            .map(|place| self.keys.as_string_view().value(*place as usize))
+    }
+
+    /// How sure a reference is, in ten-thousandths; `None` when it is certain.
+    pub fn unsure_bp(&self, reference: i64) -> Option<u16> {
+        self.unsure.get(&reference).copied()
     }
 
     /// Whether this text is the id of some party.
