@@ -136,3 +136,16 @@ fn an_alert_over_a_name_says_how_sure_it_is_and_one_over_a_code_does_not() {
         shown.stdout
     );
 }
+
+#[test]
+fn a_party_that_nobody_knows_has_no_events_and_is_told_so() {
+    let office = synced();
+    let done = office
+        .run(&["party", "events", "--party", "cnobodyknows"])
+        .expect(&[2]);
+    assert!(
+        done.stderr.contains("cnobodyknows") && done.stderr.contains("lianjing party"),
+        "{}",
+        done.stderr
+    );
+}
