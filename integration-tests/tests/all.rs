@@ -1,5 +1,6 @@
 //! The one integration-test binary: real files, the real binary, real servers on port 0.
 
+mod certainty;
 mod cli;
 mod connector_pages;
 mod crash;

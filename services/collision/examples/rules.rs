@@ -87,6 +87,7 @@ async fn main() -> Result<ExitCode, Error> {
                 limits: Limits::default(),
                 bundle: bundle.clone(),
                 snapshot: LakeSource::new(lake).snapshot(None).await?,
+                graphs: Arc::default(),
             };
             let request = RunRequest {
                 rules: vec![id.clone()],

@@ -24,3 +24,4 @@ mod values;
 
 pub use engine::Engine;
 pub use error::{CollisionError, Result};
+pub use graphs::Graphs;

@@ -14,7 +14,7 @@ use domain::rule::{EvidenceSpec, RuleSpec};
 use crate::cases::{CaseFile, CaseKind};
 use crate::data::{MemorySnapshot, Snapshot};
 use crate::error::Result;
-use crate::graphs;
+use crate::graphs::{self, Graphs};
 use crate::rules::{Bundle, LoadedRule};
 use crate::run::{rule, views};
 use crate::session::{self, Limits, SessionOptions};
@@ -28,7 +28,7 @@ pub async fn lint(runtime: &Arc<RuntimeEnv>, bundle: &Bundle) -> Result<Vec<Stri
         ..SessionOptions::default()
     };
     let context = session::open(runtime.clone(), &snapshot, options, None).await?;
-    graphs::register(&context, &snapshot).await?;
+    graphs::register(&context, &snapshot, &Graphs::default()).await?;
     let queries: Vec<_> = bundle
         .rules
         .values()

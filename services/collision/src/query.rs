@@ -11,7 +11,7 @@ use futures::stream::{BoxStream, StreamExt};
 
 use crate::data::Snapshot;
 use crate::error::{CollisionError, Result};
-use crate::graphs;
+use crate::graphs::{self, Graphs};
 use crate::rules::Bundle;
 use crate::run::views;
 use crate::session::{self, Limits, SessionOptions};
@@ -29,6 +29,7 @@ pub async fn answer(
     sql: &str,
     rows_max: u64,
     limits: &Limits,
+    graphs: &Graphs,
 ) -> Result<BoxStream<'static, Result<QueryItem>>> {
     let query = Query::parse(sql, true).map_err(CollisionError::NotAQuery)?;
     if let Some(name) = query.params.iter().find(|p| *p != "as_of") {
@@ -45,7 +46,7 @@ pub async fn answer(
     let over_graph = graphs::are_asked(&bundle.reads(&query).1);
     let graph = async {
         if over_graph {
-            graphs::register(&context, snapshot).await?;
+            graphs::register(&context, snapshot, graphs).await?;
         }
         Ok(())
     };

@@ -23,6 +23,25 @@ pub struct EvidenceRow {
     /// Content hash of the row's own columns, as the lake's `_hash` writes it; what the evidence digest is made of.
     pub hash: String,
     pub values: BTreeMap<String, Value>,
+    /// The mentions of the row that were taken for a party by resemblance, in the order of the dataset's slots.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uncertain: Vec<UncertainMention>,
+}
+
+/// A mention whose party is not proven: its name resembles that of one party only (`docs/parties.md`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct UncertainMention {
+    /// The dataset's slot, such as `supplier`.
+    pub slot: String,
+    /// The business key of the party that it was taken for.
+    pub party_key: String,
+    /// How sure that is, in ten-thousandths; below 10,000.
+    pub certainty_bp: u16,
+}
+
+/// Ten-thousandths as percent with two digits: 9800 is `98.00`.
+pub fn percent_of_bp(bp: u16) -> String {
+    format!("{}.{:02}", bp / 100, bp % 100)
 }
 
 /// The evidence digest: SHA-256 (hex) over the rows' (dataset, key, content hash), sorted, each value typed and

@@ -121,7 +121,7 @@ pub struct SourceRow {
 }
 
 /// One dated edge.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EdgeInput {
     /// Party ids.
     pub from: String,
@@ -148,6 +148,18 @@ impl Certainty {
     pub fn from_probability(probability: f64) -> Self {
         // A cast of a float saturates, and makes 0 of what is no number.
         Self(((probability * 1e6).round() as u32).clamp(1, 1_000_000))
+    }
+
+    /// That both hold, to the nearest millionth.
+    pub fn and(self, other: Self) -> Self {
+        let product = u64::from(self.0) * u64::from(other.0);
+        // At most 10^12 over 10^6.
+        Self((((product + 500_000) / 1_000_000) as u32).max(1))
+    }
+
+    /// In millionths, from 1 to 1,000,000.
+    pub fn millionths(self) -> u32 {
+        self.0
     }
 
     /// From 0.000001 to 1.

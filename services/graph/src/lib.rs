@@ -36,7 +36,7 @@ pub use neighbourhood::{EdgeRow, Extent, Part};
 pub use networks::{BidInput, Bidder, BiddingCommunity, CoBidding, Community, Market};
 pub use overlay::GraphDelta;
 pub use ownership::{OverWhole, Owned, Ownership, Unowned};
-pub use paths::{Answer, FoundPath, Hop, RelatedParty};
+pub use paths::{Answer, FoundPath, Hop, RelatedParty, certainty_of};
 pub use routes::{Route, RouteHop, RouteQuestion, Tie};
 pub use share::{combined_share, percent_text};
 pub use snapshot::{BuildReport, Component, Graph};

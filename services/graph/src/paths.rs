@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use crate::adjacency::Link;
 use crate::error::GraphError;
-use crate::input::{Relation, SourceRow};
+use crate::input::{Certainty, Relation, SourceRow};
 use crate::interval::Interval;
 use crate::search::{Search, check_hops};
 use crate::share::{combined_share, percent_text};
@@ -37,6 +37,8 @@ pub struct Hop<'g> {
     /// Days since 1970-01-01, half open; `None` is an open end.
     pub valid_from: Option<i32>,
     pub valid_to: Option<i32>,
+    /// How sure it is that the row speaks of these two parties: less than 1 where a name was joined by resemblance.
+    pub certainty: Certainty,
     /// Dataset, key, source, batch and row.
     pub row: &'g SourceRow,
 }
@@ -50,6 +52,8 @@ pub struct FoundPath<'g> {
     pub share: Option<String>,
     /// Whether every hop that is not kin is control: more than half held, or the organisation of a branch.
     pub controls: bool,
+    /// The product of the certainties of all hops.
+    pub certainty: Certainty,
     /// When all hops held at once: days since 1970-01-01, half open; `None` is an open end.
     pub valid_from: Option<i32>,
     pub valid_to: Option<i32>,
@@ -214,6 +218,7 @@ impl Graph {
             from = link.party;
         }
         FoundPath {
+            certainty: certainty_of(&hops),
             hops,
             share: shares.and_then(|shares| combined_share(&shares)),
             controls: controls && all_control,
@@ -235,9 +240,16 @@ impl Graph {
             share: edge.share.map(percent_text),
             valid_from: edge.interval.valid_from(),
             valid_to: edge.interval.valid_to(),
+            certainty: edge.certainty,
             row: &edge.source,
         }
     }
+}
+
+/// How sure it is that all hops speak of the parties that they name.
+pub fn certainty_of(hops: &[Hop<'_>]) -> Certainty {
+    hops.iter()
+        .fold(Certainty::SURE, |sure, hop| sure.and(hop.certainty))
 }
 
 impl Graph {

@@ -136,8 +136,23 @@ impl JudgementPort for Ingest {
     }
 
     async fn party_events(&self, party: Option<&str>, limit: usize) -> ports::Result<Vec<PartyEvent>> {
-        let found = self.host().lake.party_events(party, limit).await;
-        Ok(found.map_err(Host::in_lake(JUDGED))?)
+        let (lake, in_lake) = (&self.host().lake, Host::in_lake(JUDGED));
+        let found = lake.party_events(party, limit).await.map_err(&in_lake)?;
+        let Some(party) = party.filter(|_| found.is_empty() && limit > 0) else {
+            return Ok(found);
+        };
+        // A party that is there has no event yet; any other id is a mistake.
+        let head = lake.head().await.map_err(&in_lake)?;
+        let tables = lake.parties(head).await.map_err(&in_lake)?;
+        match tables.parties.iter().any(|p| p.party_id == party) {
+            true => Ok(found),
+            false => Err(Failure::not_found(
+                "PARTY_NOT_FOUND",
+                format!(
+                    "party events: no party has or had the id {party:?}; give a party id, which `lianjing party NAME` shows"
+                ),
+            )),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! The only crate that knows the catalogue. Rules, alerts and kinds of connectors are unknown to it.
 
 mod catalogue;
+mod changes;
 mod directory;
 mod error;
 pub mod hash;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 pub use catalogue::{JudgementChange, SeenColumn, SnapshotRow};
+pub use changes::RowChanges;
 pub use error::{LakeError, Result};
 pub use kept::{PartyBranchRow, PartyRefRow, PartyRow, PartyTables, QuarantinedPlace, QuarantinedRow};
 pub use sync::{LedgerUpdate, Mention, Prepared, RawBatches, RunningSync, Settles, SyncOptions, SyncStart};

@@ -39,21 +39,12 @@ impl Lake {
     /// the right columns. Text columns are `Utf8View`.
     pub async fn table(&self, name: &str, snapshot: i64) -> Result<Arc<dyn TableProvider>> {
         self.catalogue.expect_snapshot(snapshot).await?;
-        let shape = Shape::of(name);
-        let Some(mut table) = self.catalogue.table(name, snapshot).await? else {
-            let shape = shape.ok_or_else(|| LakeError::NoTable {
+        let Some(table) = self.with_new_columns(name, snapshot).await? else {
+            let shape = Shape::of(name).ok_or_else(|| LakeError::NoTable {
                 table: name.to_owned(),
             })?;
             return Ok(Arc::new(LakeTable::empty(&shape)));
         };
-        // Columns that the data model has gained since are there too, all null.
-        for column in shape.iter().flat_map(|s| &s.columns) {
-            if !table.columns.iter().any(|(_, c)| c.name == column.name) {
-                let mut column = column.clone();
-                column.nullable = true;
-                table.columns.push((-1, column));
-            }
-        }
         let stats = self.catalogue.file_stats(&table, snapshot).await?;
         let deletes = self.deletes.clone();
         let table = blocking("reads delete files", move || {
@@ -61,6 +52,21 @@ impl Lake {
         })
         .await?;
         Ok(Arc::new(table))
+    }
+
+    /// A table as [`Self::table`] shows it: columns that the data model has gained since are there too, all null.
+    pub(crate) async fn with_new_columns(&self, name: &str, snapshot: i64) -> Result<Option<TableInfo>> {
+        let Some(mut table) = self.catalogue.table(name, snapshot).await? else {
+            return Ok(None);
+        };
+        for column in Shape::of(name).iter().flat_map(|s| &s.columns) {
+            if !table.columns.iter().any(|(_, c)| c.name == column.name) {
+                let mut column = column.clone();
+                column.nullable = true;
+                table.columns.push((-1, column));
+            }
+        }
+        Ok(Some(table))
     }
 
     /// The snapshot that last changed a table, up to `snapshot`; `None` when there is no such table yet.

@@ -69,6 +69,9 @@ fn live_rows(gone: &[u32], rows: u64) -> RowSelection {
     RowSelection::from(selectors)
 }
 
+/// Statistics by data file id and column id.
+pub type FileStats = HashMap<i64, HashMap<i64, ColumnStats>>;
+
 /// A table at a snapshot.
 #[derive(Debug)]
 pub struct LakeTable {
@@ -79,10 +82,16 @@ pub struct LakeTable {
 
 impl LakeTable {
     /// `stats` are by data file id and column id. Blocking: reads the delete files.
-    pub fn new(
+    pub fn new(table: &TableInfo, stats: &FileStats, deletes: &DeleteCache) -> Result<Self> {
+        let live = |file| Ok((file, deletes.selection(file)?));
+        Self::of_rows(table, stats, table.files.iter().map(live).collect::<Result<_>>()?)
+    }
+
+    /// Some rows of the table's files: of each file those that are selected, all where nothing is.
+    pub fn of_rows(
         table: &TableInfo,
-        stats: &HashMap<i64, HashMap<i64, ColumnStats>>,
-        deletes: &DeleteCache,
+        stats: &FileStats,
+        rows: Vec<(&DataFile, Option<RowSelection>)>,
     ) -> Result<Self> {
         let columns = table.columns.iter().map(|(_, c)| c.clone()).collect();
         let schema = Shape {
@@ -93,14 +102,19 @@ impl LakeTable {
         let none = HashMap::new();
         let mut files = Vec::new();
         let mut all = Vec::new();
-        for file in table.files.iter().filter(|f| f.live_count() > 0) {
+        for (file, selection) in rows {
+            let selected = selection.as_ref().map(|s| s.row_count() as u64);
+            if selected.unwrap_or(file.record_count) == 0 {
+                continue;
+            }
             let statistics = Arc::new(file_statistics(
                 table,
                 file,
+                selected,
                 stats.get(&file.data_file_id).unwrap_or(&none),
             ));
             let mut partitioned = partitioned_file(&file.path, file.size_bytes)?;
-            if let Some(selection) = deletes.selection(file)? {
+            if let Some(selection) = selection {
                 partitioned = partitioned.with_extension(ParquetRowSelection::new(selection));
             }
             files.push(partitioned.with_statistics(statistics.clone()));
@@ -201,9 +215,15 @@ fn partitioned_file(path: &Path, size: u64) -> Result<PartitionedFile> {
     }))
 }
 
-fn file_statistics(table: &TableInfo, file: &DataFile, stats: &HashMap<i64, ColumnStats>) -> Statistics {
-    let whole = file.delete.is_none();
-    let live = usize::try_from(file.live_count()).unwrap_or(usize::MAX);
+/// Of the rows that are selected, or of all.
+fn file_statistics(
+    table: &TableInfo,
+    file: &DataFile,
+    selected: Option<u64>,
+    stats: &HashMap<i64, ColumnStats>,
+) -> Statistics {
+    let whole = selected.is_none();
+    let live = usize::try_from(selected.unwrap_or(file.record_count)).unwrap_or(usize::MAX);
     let precision = |value| {
         if whole {
             Precision::Exact(value)

@@ -18,6 +18,7 @@ pub enum Trouble {
     AmbiguousParent,
     NameJoined,
     NameResembles,
+    FormerNameTaken,
 }
 
 impl Trouble {
@@ -33,6 +34,7 @@ impl Trouble {
             Self::AmbiguousParent => "AMBIGUOUS_PARENT",
             Self::NameJoined => "NAME_JOINED",
             Self::NameResembles => "NAME_RESEMBLES",
+            Self::FormerNameTaken => "FORMER_NAME_TAKEN",
         }
     }
 
@@ -73,6 +75,10 @@ impl Trouble {
             Self::NameResembles => (
                 "只写了名称，与已登记主体相近但不能确定，单独成为一个主体，请人工核对",
                 "names without a code that resemble a registered organisation and cannot be told for sure are parties of their own; check them",
+            ),
+            Self::FormerNameTaken => (
+                "名称是一个主体的曾用名，又是另一个主体的现名，只写该名称的记录单独成为一个主体，请按业务日期人工核对",
+                "one organisation went by the name and another goes by it now; mentions with the name alone are a party of their own: check them by the day of the business",
             ),
             Self::AmbiguousParent => (
                 "分支机构的上级名称对应多个主体，未建立关联",

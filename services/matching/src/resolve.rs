@@ -1,12 +1,13 @@
 //! The strict resolver: joins mentions only on proof.
 //!
 //! An organisation is told by, in this order: a checked USCC; the strict name key, when exactly one USCC goes
-//! by that name; the source's own id, through the register of suppliers or hospitals; the strict name key
+//! by that name and nobody is known to have gone by it before ([`former`]); the source's own id, through the register of suppliers or hospitals; the strict name key
 //! alone, or the only name with a code that it is a spelling of ([`near_names`]); the id alone. Reviewers' verdicts
 //! ([`judged`]) come before resemblance and after proof. A person is told by a checked ID number; a staff id, through the register of staff;
 //! an id of the source's own; and otherwise is nobody but the person of that one row.
 
 mod evidence;
+mod former;
 mod identity;
 mod judged;
 mod near_names;
@@ -50,7 +51,7 @@ pub fn resolve_known(known: Known<'_>) -> Resolution {
     let mut names = Names::default();
     let mut notices = Notices::default();
     let mut identified: Vec<Option<Identity<'_>>> = vec![None; mentions.len()];
-    organisations::identify(mentions, &mut names, &mut notices, &mut identified);
+    let former = organisations::identify(mentions, &mut names, &mut notices, &mut identified);
     let staff_keys = persons::identify(mentions, &mut notices, &mut identified);
     let verdicts = Verdicts::read(known.judged, mentions, &names, &staff_keys, &identified);
     let by_their_rows = identified.clone();
@@ -58,6 +59,7 @@ pub fn resolve_known(known: Known<'_>) -> Resolution {
     let near = NearNames {
         mentions,
         names: &names,
+        former: &former,
         facts: known.facts,
         verdicts: &verdicts,
     };
@@ -338,3 +340,6 @@ mod verdict_tests;
 
 #[cfg(test)]
 mod noise_tests;
+
+#[cfg(test)]
+mod former_tests;

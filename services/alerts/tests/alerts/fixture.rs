@@ -183,6 +183,7 @@ pub fn evidence(row: &str) -> EvidenceRow {
             ("quantity".into(), Value::Int(3)),
             ("note".into(), Value::text("备注\0\u{1F600}")),
         ]),
+        uncertain: Vec::new(),
     }
 }
 

@@ -44,6 +44,7 @@ impl ReadyCase {
             limits: Limits::default(),
             bundle: bundle.clone(),
             snapshot: Arc::new(MemorySnapshot::new(&place, &case.datasets)?),
+            graphs: Arc::default(),
         };
         let request = RunRequest {
             rules: vec![id.clone()],

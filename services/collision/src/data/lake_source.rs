@@ -11,7 +11,7 @@ use lake::{Lake, LakeError};
 use tokio::sync::{Mutex, OnceCell};
 
 use super::parties::PartyLookup;
-use super::snapshot::{Snapshot, SnapshotSource};
+use super::snapshot::{RowChanges, Snapshot, SnapshotSource};
 use crate::error::{CollisionError, Result};
 
 /// Hands out the lake's snapshots. The newest one used is kept, so that runs on it share what was read.
@@ -103,6 +103,16 @@ impl Snapshot for LakeSnapshot {
             return Ok(None);
         }
         self.lake.table(name, self.id).await.map(Some).map_err(source)
+    }
+
+    async fn changes(&self, name: &str, since: i64) -> Result<Option<RowChanges>> {
+        let changes = self.lake.changes(name, since, self.id).await.map_err(source)?;
+        Ok(Some(RowChanges {
+            gone: changes.gone,
+            gone_rows: changes.gone_rows,
+            new: changes.new,
+            new_rows: changes.new_rows,
+        }))
     }
 
     async fn other_tables(&self) -> Result<BTreeMap<String, Arc<dyn TableProvider>>> {

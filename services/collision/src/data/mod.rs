@@ -8,4 +8,4 @@ pub mod tables;
 
 pub use lake_source::LakeSource;
 pub use memory::{MemorySnapshot, MemorySource};
-pub use snapshot::{Snapshot, SnapshotSource};
+pub use snapshot::{RowChanges, Snapshot, SnapshotSource};

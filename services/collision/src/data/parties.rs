@@ -18,8 +18,8 @@ pub struct PartyLookup {
     places: HashMap<i64, u32, NoHash>,
     ids: ArrayRef,
     keys: ArrayRef,
-    /// Of the references that are not certain: how sure they are, over 0 to 1.
-    unsure: HashMap<i64, f64, NoHash>,
+    /// Of the references that are not certain: how sure they are, in ten-thousandths.
+    unsure: HashMap<i64, u16, NoHash>,
 }
 
 /// References are hashes already.
@@ -79,14 +79,14 @@ impl PartyLookup {
     /// With how sure references are, in ten-thousandths: those that are certain need not be named.
     pub fn with_certainty(mut self, refs: impl IntoIterator<Item = (i64, u16)>) -> Self {
         let unsure = refs.into_iter().filter(|(_, bp)| *bp < matching::CERTAIN_BP);
-        self.unsure
-            .extend(unsure.map(|(r, bp)| (r, f64::from(bp) / f64::from(matching::CERTAIN_BP))));
+        self.unsure.extend(unsure);
         self
     }
 
     /// How sure it is that a reference is its party's, over 0 to 1.
     pub fn certainty(&self, reference: i64) -> f64 {
-        self.unsure.get(&reference).copied().unwrap_or(1.0)
+        self.unsure_bp(reference)
+            .map_or(1.0, |bp| f64::from(bp) / f64::from(matching::CERTAIN_BP))
     }
 
     /// Whether every reference is certain.
@@ -94,11 +94,33 @@ impl PartyLookup {
         self.unsure.is_empty()
     }
 
+    /// Whether each reference that an earlier lookup has, too, is the same party's, and as surely.
+    pub fn agrees_with(&self, earlier: &Self) -> bool {
+        self.places.keys().all(|r| {
+            let Some(before) = earlier.party_id(*r) else {
+                return true;
+            };
+            self.party_id(*r) == Some(before) && self.unsure.get(r) == earlier.unsure.get(r)
+        })
+    }
+
     /// The id of the party a reference leads to.
     pub fn party_id(&self, reference: i64) -> Option<&str> {
         self.places
             .get(&reference)
             .map(|place| self.ids.as_string_view().value(*place as usize))
+    }
+
+    /// The business key of the party a reference leads to.
+    pub fn party_key(&self, reference: i64) -> Option<&str> {
+        self.places
+            .get(&reference)
+            .map(|place| self.keys.as_string_view().value(*place as usize))
+    }
+
+    /// How sure a reference is, in ten-thousandths; `None` when it is certain.
+    pub fn unsure_bp(&self, reference: i64) -> Option<u16> {
+        self.unsure.get(&reference).copied()
     }
 
     /// Whether this text is the id of some party.
@@ -177,6 +199,18 @@ mod tests {
     use datafusion::arrow::array::{Array, Int64Array};
 
     use super::*;
+
+    #[test]
+    fn lookups_agree_when_what_both_know_is_the_same() {
+        let of = |refs: &[(i64, &'static str)], unsure: &[(i64, u16)]| {
+            PartyLookup::new(refs.iter().map(|(r, id)| (*r, *id, "k"))).with_certainty(unsure.iter().copied())
+        };
+        let before = of(&[(1, "a"), (2, "b")], &[(2, 9_000)]);
+        assert!(of(&[(1, "a"), (3, "c")], &[(3, 1)]).agrees_with(&before));
+        assert!(of(&[(2, "b")], &[(2, 9_000)]).agrees_with(&before));
+        assert!(!of(&[(1, "b")], &[]).agrees_with(&before));
+        assert!(!of(&[(2, "b")], &[]).agrees_with(&before), "surer than before");
+    }
 
     #[test]
     fn references_become_parties_and_unknown_ones_null() {

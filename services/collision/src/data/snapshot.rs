@@ -10,6 +10,16 @@ use datafusion::catalog::TableProvider;
 use super::parties::PartyLookup;
 use crate::error::Result;
 
+/// The rows of a dataset that one of two snapshots has and the other has not, as stored tables. A row that was
+/// written anew is in both: as it was and as it is.
+#[derive(Debug, Clone)]
+pub struct RowChanges {
+    pub gone: Arc<dyn TableProvider>,
+    pub gone_rows: u64,
+    pub new: Arc<dyn TableProvider>,
+    pub new_rows: u64,
+}
+
 /// The state of all tables at one moment. Never changes.
 #[async_trait]
 pub trait Snapshot: Send + Sync + std::fmt::Debug {
@@ -18,6 +28,11 @@ pub trait Snapshot: Send + Sync + std::fmt::Debug {
     /// A dataset's table with its bookkeeping columns (see [`super::tables::stored_schema`]).
     /// `None`: it was never synced.
     async fn dataset(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>>;
+
+    /// What of a dataset differs from an earlier snapshot of the same source. `None`: that is not known.
+    async fn changes(&self, _name: &str, _since: i64) -> Result<Option<RowChanges>> {
+        Ok(None)
+    }
 
     /// Tables that are no datasets: `parties`, and bookkeeping such as `_syncs`, by name.
     async fn other_tables(&self) -> Result<BTreeMap<String, Arc<dyn TableProvider>>>;

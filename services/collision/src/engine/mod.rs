@@ -20,6 +20,7 @@ use tokio::sync::Mutex;
 use crate::cases::{mutate, run as case_run};
 use crate::data::{Snapshot, SnapshotSource};
 use crate::error::Result;
+use crate::graphs::Graphs;
 use crate::graphs::questions::PartyQuestions;
 use crate::rules::{Bundle, LoadedRule};
 use crate::run::evidence;
@@ -36,7 +37,8 @@ pub struct Engine {
     bundle: Arc<Bundle>,
     limits: Limits,
     runtime: Arc<RuntimeEnv>,
-    /// The newest snapshot that was asked about parties; building its graph takes a while.
+    graphs: Arc<Graphs>,
+    /// The newest snapshot that was asked about parties.
     parties: Mutex<Option<Arc<PartyQuestions>>>,
     screening: Arc<Desk>,
 }
@@ -46,12 +48,20 @@ impl Engine {
     pub fn new(source: Arc<dyn SnapshotSource>, bundle: Bundle, limits: Limits) -> Result<Self> {
         let runtime = limits.runtime()?;
         let bundle = Arc::new(bundle);
-        let screening = Desk::new(source.clone(), runtime.clone(), bundle.clone(), limits.clone());
+        let graphs: Arc<Graphs> = Arc::default();
+        let screening = Desk::new(
+            source.clone(),
+            runtime.clone(),
+            bundle.clone(),
+            limits.clone(),
+            graphs.clone(),
+        );
         Ok(Self {
             source,
             bundle,
             limits,
             runtime,
+            graphs,
             parties: Mutex::default(),
             screening: Arc::new(screening),
         })
@@ -83,7 +93,7 @@ impl Engine {
         if let Some(open) = known.as_ref().filter(|q| q.snapshot_id() == snapshot.id()) {
             return Ok(open.clone());
         }
-        let open = Arc::new(PartyQuestions::open(self.runtime.clone(), snapshot).await?);
+        let open = Arc::new(PartyQuestions::open(self.runtime.clone(), snapshot, &self.graphs).await?);
         *known = Some(open.clone());
         Ok(open)
     }
@@ -116,6 +126,7 @@ impl CollisionPort for Engine {
             limits: self.limits.clone(),
             bundle: self.bundle.clone(),
             snapshot: self.source.snapshot(request.snapshot).await?,
+            graphs: self.graphs.clone(),
         };
         Ok(runner.run(&request, progress.as_ref()).await?)
     }
@@ -171,6 +182,7 @@ impl QueryPort for Engine {
             &request.sql,
             rows_max,
             &self.limits,
+            &self.graphs,
         )
         .await?;
         Ok(Box::pin(items.map(|item| item.map_err(Failure::from))))

@@ -119,6 +119,41 @@ async fn a_question_is_answered_with_columns_and_rows() {
 }
 
 #[tokio::test]
+async fn a_view_and_a_table_function_of_one_name_are_both_read() {
+    let view =
+        "/*---\nname: bidders\ntitle: {zh: 视图, en: View}\n---*/\nselect * from bids where bid_id <> 'B3'\n";
+    let bids = rows(
+        "bids",
+        &[
+            &[
+                ("bid_id", "B1"),
+                ("tender_id", "T1"),
+                ("supplier_name", "甲医疗器械有限公司"),
+            ],
+            &[
+                ("bid_id", "B2"),
+                ("tender_id", "T2"),
+                ("supplier_name", "甲医疗器械有限公司"),
+            ],
+            &[
+                ("bid_id", "B3"),
+                ("tender_id", "T1"),
+                ("supplier_name", "乙医疗器械有限公司"),
+            ],
+        ],
+    );
+    let engine = engine_of(vec![("views/bidders.sql".into(), view.into())], &[bids]);
+    let sql = "select b.bid_id, f.tenders from bidders as b \
+               inner join bidders() as f on b.supplier_party_id = f.party_id order by b.bid_id";
+    let items = ask(&engine, sql, 0).await.unwrap();
+    let [QueryItem::Columns(_), QueryItem::Rows(rows)] = &items[..] else {
+        panic!("{items:?}")
+    };
+    let wanted = [("B1", 2), ("B2", 2)].map(|(bid, tenders)| vec![Value::text(bid), Value::Int(tenders)]);
+    assert_eq!(rows[..], wanted);
+}
+
+#[tokio::test]
 async fn the_row_limit_cuts_and_says_so() {
     let items = ask(&engine(), "select tender_id from tenders order by tender_id", 2)
         .await

@@ -36,6 +36,10 @@ pub fn public_hop(hop: &Hop<'_>) -> Value {
         ),
         ("valid_from".to_owned(), day(hop.valid_from)),
         ("valid_to".to_owned(), day(hop.valid_to)),
+        (
+            "certainty".to_owned(),
+            Value::Text(format!("{:.6}", hop.certainty.probability())),
+        ),
         ("dataset".to_owned(), Value::text(hop.row.dataset.as_ref())),
         ("key".to_owned(), Value::text(hop.row.key.as_ref())),
         ("source".to_owned(), Value::text(hop.row.source.as_ref())),

@@ -1,12 +1,13 @@
 //! Feeds one snapshot's rows to the graph: parties, dated edges and shared attributes.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::datatypes::{Int64Type, SchemaRef};
-use datafusion::logical_expr::ident;
+use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::logical_expr::{ident, lit};
 use datafusion::prelude::SessionContext;
 use domain::Value;
 use futures::StreamExt;
@@ -55,10 +56,41 @@ const ATTRIBUTES: [(&str, &str, &str, AttributeKind); 8] = [
     ),
 ];
 
+/// What of a snapshot many rows tell together: who is staff, and who is a supplier.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Roles {
+    /// Party -> its staff ids.
+    pub staff: BTreeMap<String, BTreeSet<String>>,
+    /// Party -> rows of which a `supplier` slot speaks of it.
+    pub suppliers: HashMap<String, u64>,
+}
+
+impl Roles {
+    /// Those that the datasets of `snapshot` tell, which `context` shows.
+    pub async fn of(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Result<Self> {
+        Ok(Self {
+            staff: staff(context).await?,
+            suppliers: suppliers(context, snapshot).await?,
+        })
+    }
+
+    /// Staff id -> its party.
+    pub fn party_of_staff(&self) -> HashMap<&str, &str> {
+        self.staff
+            .iter()
+            .flat_map(|(party, ids)| ids.iter().map(|id| (id.as_str(), party.as_str())))
+            .collect()
+    }
+}
+
 /// Builds the graph of the snapshot that `context` shows.
-pub async fn build(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Result<Graph> {
-    let input = gather(context, snapshot).await?;
-    Graph::build(input).map_err(|error| CollisionError::Source(error.into()))
+pub async fn build(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Result<(Graph, Roles)> {
+    let roles = Roles::of(context, snapshot).await?;
+    let mut input = stated(context, snapshot, &roles.party_of_staff()).await?;
+    input.parties = parties(context, &roles).await?;
+    input.edges.extend(branches(snapshot).await?);
+    let graph = Graph::build(input).map_err(|error| CollisionError::Source(error.into()))?;
+    Ok((graph, roles))
 }
 
 /// The bids of the snapshot that `context` shows, but for those that were withdrawn.
@@ -80,33 +112,55 @@ pub async fn market(context: &SessionContext) -> Result<Market> {
     Ok(Market::build(bids.collect()))
 }
 
-async fn gather(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Result<GraphInput> {
-    let staff_of_party = staff(context).await?;
-    let party_of_staff: HashMap<&str, &str> = staff_of_party
-        .iter()
-        .flat_map(|(party, ids)| ids.iter().map(|id| (id.as_str(), party.as_str())))
-        .collect();
-    let suppliers = suppliers(context, snapshot).await?;
-    let (relations, registered, declared) = (
-        Sureness::of(context, snapshot, "relations").await?,
-        Sureness::of(context, snapshot, "suppliers").await?,
-        Sureness::of(context, snapshot, "declarations").await?,
-    );
-    let mut input = GraphInput::default();
-    for row in rows(context, "select party_id, kind, name from parties").await? {
+/// The parties of the snapshot that `context` shows.
+pub async fn parties(context: &SessionContext, roles: &Roles) -> Result<Vec<PartyNode>> {
+    let rows = rows(context, "select party_id, kind, name from parties").await?;
+    let node = |row: &Row| {
         let party_id = row.owned("party_id");
-        input.parties.push(PartyNode {
+        let staff_ids = roles.staff.get(&party_id).into_iter().flatten();
+        PartyNode {
             kind: match row.text("kind") {
                 Some("person") => PartyKind::Person,
                 Some("hospital") => PartyKind::Hospital,
                 _ => PartyKind::Company,
             },
             name: row.owned("name"),
-            staff_ids: staff_of_party.get(&party_id).cloned().unwrap_or_default(),
-            is_supplier: suppliers.contains(&party_id),
+            staff_ids: staff_ids.cloned().collect(),
+            is_supplier: roles.suppliers.contains_key(&party_id),
             party_id,
-        });
-    }
+        }
+    };
+    Ok(rows.iter().map(node).collect())
+}
+
+/// The edges to branches that names tell.
+pub async fn branches(snapshot: &Arc<dyn Snapshot>) -> Result<Vec<EdgeInput>> {
+    let edge = |(branch, parent): &(String, String)| {
+        // Told by the name alone: no row of a dataset states it.
+        let source = SourceRow {
+            dataset: "parties".into(),
+            key: branch.as_str().into(),
+            source: "".into(),
+            batch: "".into(),
+            row: 0,
+        };
+        branch_edge(parent, branch, source)
+    };
+    Ok(snapshot.branches().await?.iter().map(edge).collect())
+}
+
+/// The edges and attributes that the rows which `context` shows of `snapshot` state.
+pub async fn stated(
+    context: &SessionContext,
+    snapshot: &Arc<dyn Snapshot>,
+    party_of_staff: &HashMap<&str, &str>,
+) -> Result<GraphInput> {
+    let (relations, registered, declared) = (
+        Sureness::of(context, snapshot, "relations").await?,
+        Sureness::of(context, snapshot, "suppliers").await?,
+        Sureness::of(context, snapshot, "declarations").await?,
+    );
+    let mut input = GraphInput::default();
     for row in rows(
         context,
         "select relation_id, from_party_id, from_name, to_party_id, to_name, relation, share_percent, \
@@ -160,17 +214,6 @@ async fn gather(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Resul
             source: row.source("declarations", "declaration_id"),
         });
         input.edges.extend(declared.applied(edges));
-    }
-    for (branch, parent) in snapshot.branches().await? {
-        // Told by the name alone: no row of a dataset states it.
-        let source = SourceRow {
-            dataset: "parties".into(),
-            key: branch.as_str().into(),
-            source: "".into(),
-            batch: "".into(),
-            row: 0,
-        };
-        input.edges.push(branch_edge(&parent, &branch, source));
     }
     for (dataset, party, column, kind) in ATTRIBUTES {
         let key = domain::dataset(dataset)
@@ -261,8 +304,8 @@ impl Sureness {
 }
 
 /// Party -> its staff ids.
-async fn staff(context: &SessionContext) -> Result<BTreeMap<String, Vec<String>>> {
-    let mut staff: BTreeMap<String, Vec<String>> = BTreeMap::new();
+pub async fn staff(context: &SessionContext) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let mut staff: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for row in rows(
         context,
         "select staff_id, staff_party_id from staff where staff_party_id is not null",
@@ -272,28 +315,32 @@ async fn staff(context: &SessionContext) -> Result<BTreeMap<String, Vec<String>>
         staff
             .entry(row.owned("staff_party_id"))
             .or_default()
-            .push(row.owned("staff_id"));
+            .insert(row.owned("staff_id"));
     }
     Ok(staff)
 }
 
-/// Parties that a `supplier` slot of some dataset speaks of. Reads the references only: of ten million order
-/// lines a few thousand differ.
-async fn suppliers(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Result<HashSet<String>> {
+/// The datasets with a slot `supplier`, and its column of references.
+pub fn supplier_slots() -> impl Iterator<Item = (&'static str, String)> {
+    domain::catalogue().iter().filter_map(|dataset| {
+        let slot = dataset.mentions.iter().find(|m| m.slot == "supplier")?;
+        Some((dataset.name.as_str(), slot.ref_column()))
+    })
+}
+
+/// Parties that a `supplier` slot of some dataset speaks of, with the number of rows. Reads the references only: of
+/// ten million order lines a few thousand differ.
+async fn suppliers(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Result<HashMap<String, u64>> {
     let lookup = snapshot.parties().await?;
-    let mut parties = HashSet::new();
-    for dataset in domain::catalogue() {
-        let Some(slot) = dataset.mentions.iter().find(|m| m.slot == "supplier") else {
+    let mut parties: HashMap<String, u64> = HashMap::new();
+    for (dataset, reference) in supplier_slots() {
+        let Some(table) = snapshot.dataset(dataset).await? else {
             continue;
         };
-        let Some(table) = snapshot.dataset(&dataset.name).await? else {
-            continue;
-        };
-        let what = || format!("suppliers of {}", dataset.name);
+        let what = || format!("suppliers of {dataset}");
         let mut stream = context
             .read_table(table)
-            .and_then(|t| t.select(vec![ident(slot.ref_column())]))
-            .and_then(|t| t.distinct())
+            .and_then(|t| t.aggregate(vec![ident(reference)], vec![count(lit(1))]))
             .map_err(CollisionError::engine(what()))?
             .execute_stream()
             .await
@@ -301,13 +348,12 @@ async fn suppliers(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Re
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(CollisionError::engine(what()))?;
             let references = batch.column(0).as_primitive::<Int64Type>();
-            parties.extend(
-                references
-                    .iter()
-                    .flatten()
-                    .filter_map(|r| lookup.party_id(r))
-                    .map(str::to_owned),
-            );
+            let counts = batch.column(1).as_primitive::<Int64Type>();
+            for (reference, rows) in references.iter().zip(counts.values()) {
+                if let Some(party) = reference.and_then(|r| lookup.party_id(r)) {
+                    *parties.entry(party.to_owned()).or_default() += rows.unsigned_abs();
+                }
+            }
         }
     }
     Ok(parties)

@@ -17,7 +17,7 @@ use datafusion::datasource::MemTable;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::Expr;
 use datafusion::prelude::SessionContext;
-use graph::{Graph, Hop, Market};
+use graph::{Certainty, Graph, Hop, Market, certainty_of};
 
 use super::networks;
 
@@ -192,6 +192,12 @@ fn percents<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Result<ArrayRe
     Ok(Arc::new(scaled.with_precision_and_scale(7, 4)?))
 }
 
+/// As decimal(7,6): binary floats have no place in rules.
+fn certainties(values: impl Iterator<Item = Certainty>) -> Result<ArrayRef> {
+    let millionths: Decimal128Array = values.map(|c| Some(i128::from(c.millionths()))).collect();
+    Ok(Arc::new(millionths.with_precision_and_scale(7, 6)?))
+}
+
 pub(super) fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch> {
     let fields: Vec<Field> = columns
         .iter()
@@ -214,6 +220,7 @@ fn hop_lists<'g>(rows: impl Iterator<Item = &'g Vec<Hop<'g>>> + Clone) -> Result
         ("share", percents(hops().map(|h| h.share.as_deref()))?),
         ("valid_from", dates(hops().map(|h| h.valid_from))),
         ("valid_to", dates(hops().map(|h| h.valid_to))),
+        ("certainty", certainties(hops().map(|h| h.certainty))?),
         ("dataset", text(hops().map(|h| h.row.dataset.as_ref()))),
         ("key", text(hops().map(|h| h.row.key.as_ref()))),
         ("source", text(hops().map(|h| h.row.source.as_ref()))),
@@ -276,6 +283,7 @@ fn related_parties(graph: &Graph, max_hops: usize) -> Result<RecordBatch> {
         ),
         ("valid_from", dates(rows.iter().map(|r| r.path.valid_from))),
         ("valid_to", dates(rows.iter().map(|r| r.path.valid_to))),
+        ("certainty", certainties(rows.iter().map(|r| r.path.certainty))?),
     ])
 }
 
@@ -292,6 +300,10 @@ fn related_suppliers(graph: &Graph) -> Result<RecordBatch> {
         ("hop_count", counts(rows.iter().map(|r| r.hops.len()))),
         ("valid_from", dates(rows.iter().map(|r| r.valid_from))),
         ("valid_to", dates(rows.iter().map(|r| r.valid_to))),
+        (
+            "certainty",
+            certainties(rows.iter().map(|r| certainty_of(&r.hops)))?,
+        ),
     ])
 }
 

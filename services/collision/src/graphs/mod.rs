@@ -2,7 +2,9 @@
 
 pub(crate) mod answers;
 mod build;
+mod delta;
 mod functions;
+mod kept;
 mod networks;
 pub mod questions;
 
@@ -11,7 +13,8 @@ use std::sync::Arc;
 use datafusion::prelude::SessionContext;
 use graph::Graph;
 
-pub use build::{build, market};
+use build::market;
+pub use kept::Graphs;
 
 use crate::data::Snapshot;
 use crate::error::Result;
@@ -44,9 +47,9 @@ pub const DATASETS: [&str; 6] = [
     "rep_registrations",
 ];
 
-/// Builds the graph of the snapshot that `context` shows and registers its table functions there.
-pub async fn register(context: &SessionContext, snapshot: &Arc<dyn Snapshot>) -> Result<()> {
-    let graph: Arc<Graph> = Arc::new(build(context, snapshot).await?);
+/// Registers the table functions over the graph of the snapshot that `context` shows.
+pub async fn register(context: &SessionContext, snapshot: &Arc<dyn Snapshot>, graphs: &Graphs) -> Result<()> {
+    let graph = graphs.of(context, snapshot).await?;
     register_graph(context, graph).await
 }
 
@@ -56,3 +59,6 @@ pub async fn register_graph(context: &SessionContext, graph: Arc<Graph>) -> Resu
     functions::register(context, graph, market);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ use futures::StreamExt;
 use graph::{Graph, RouteQuestion};
 use matching::{IdNumber, Uscc};
 
-use super::{answers, build};
+use super::{Graphs, answers};
 use crate::data::Snapshot;
 use crate::error::{CollisionError, Result};
 use crate::session::{self, SessionOptions};
@@ -44,13 +44,17 @@ impl std::fmt::Debug for PartyQuestions {
 type Row = BTreeMap<String, Value>;
 
 impl PartyQuestions {
-    pub async fn open(runtime: Arc<RuntimeEnv>, snapshot: Arc<dyn Snapshot>) -> Result<Self> {
+    pub async fn open(
+        runtime: Arc<RuntimeEnv>,
+        snapshot: Arc<dyn Snapshot>,
+        graphs: &Graphs,
+    ) -> Result<Self> {
         let options = SessionOptions {
             for_questions: true,
             ..SessionOptions::default()
         };
         let context = session::open(runtime, &snapshot, options, None).await?;
-        let graph = Arc::new(build(&context, &snapshot).await?);
+        let graph = graphs.of(&context, &snapshot).await?;
         Ok(Self {
             context,
             snapshot,

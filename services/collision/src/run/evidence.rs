@@ -3,19 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use datafusion::arrow::datatypes::{Field, Int64Type, Schema};
 use datafusion::datasource::MemTable;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::{JoinType, ident};
-use datafusion::prelude::SessionContext;
-use domain::hit::EvidenceRow;
+use datafusion::prelude::{DataFrame, SessionContext};
+use domain::hit::{EvidenceRow, UncertainMention};
 use domain::{Dataset, Value};
 use futures::StreamExt;
 
 use super::hits::RowKey;
 use crate::data::Snapshot;
 use crate::data::memory::typed_column;
+use crate::data::parties::PartyLookup;
 use crate::data::tables::read_type;
 use crate::error::{CollisionError, Result};
 use crate::session::{self, SessionOptions};
@@ -42,12 +43,17 @@ pub async fn fetch(
     for (dataset, key) in keys {
         by_dataset.entry(dataset).or_default().push(key);
     }
+    let lookup = snapshot.parties().await?;
     let mut rows = BTreeMap::new();
     for (name, keys) in by_dataset {
         if let Some(dataset) = domain::dataset(name)
-            && snapshot.dataset(name).await?.is_some()
+            && let Some(table) = snapshot.dataset(name).await?
         {
-            fetch_dataset(context, &dataset, &keys, &mut rows).await?;
+            // The stored table: it has the references, which say whether a party is certain.
+            let table = context
+                .read_table(table)
+                .map_err(CollisionError::engine(format!("evidence rows of {name}")))?;
+            fetch_dataset(context, table, &dataset, &keys, &lookup, &mut rows).await?;
         }
     }
     Ok(rows)
@@ -55,8 +61,10 @@ pub async fn fetch(
 
 async fn fetch_dataset(
     context: &SessionContext,
+    table: DataFrame,
     dataset: &Dataset,
     keys: &[&Vec<String>],
+    lookup: &PartyLookup,
     rows: &mut BTreeMap<RowKey, EvidenceRow>,
 ) -> Result<()> {
     let what = || format!("evidence rows of {}", dataset.name);
@@ -77,14 +85,13 @@ async fn fetch_dataset(
     let wanted = MemTable::try_new(batch.schema(), vec![vec![batch]])
         .and_then(|table| context.read_table(Arc::new(table)))
         .map_err(CollisionError::engine(what()))?;
-    let mut shown: Vec<&str> = dataset.columns.iter().map(|c| c.name.as_str()).collect();
-    shown.extend(["_source", "_batch", "_row", "_hash"]);
+    let mut shown: Vec<String> = dataset.columns.iter().map(|c| c.name.clone()).collect();
+    shown.extend(["_source", "_batch", "_row", "_hash"].map(str::to_owned));
+    if !lookup.all_certain() {
+        shown.extend(dataset.mentions.iter().map(|slot| slot.ref_column()));
+    }
     let left: Vec<&str> = names.iter().map(String::as_str).collect();
     let right: Vec<&str> = dataset.key.iter().map(String::as_str).collect();
-    let table = context
-        .table(&dataset.name)
-        .await
-        .map_err(CollisionError::engine(what()))?;
     let mut stream = wanted
         .join(table, JoinType::RightSemi, &left, &right, None)
         .and_then(|joined| joined.select(shown.into_iter().map(ident).collect::<Vec<_>>()))
@@ -95,7 +102,8 @@ async fn fetch_dataset(
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(CollisionError::engine(what()))?;
         for n in 0..batch.num_rows() {
-            let row = evidence_row(dataset, &batch, n).map_err(CollisionError::engine(what()))?;
+            let mut row = evidence_row(dataset, &batch, n).map_err(CollisionError::engine(what()))?;
+            row.uncertain = uncertain(dataset, &batch, n, lookup);
             let key = dataset.key.iter().map(|k| row.key[k].to_string()).collect();
             rows.insert((dataset.name.clone(), key), row);
         }
@@ -125,5 +133,28 @@ fn evidence_row(dataset: &Dataset, batch: &RecordBatch, n: usize) -> datafusion:
         },
         hash: place(3)?.to_string(),
         values,
+        uncertain: Vec::new(),
     })
+}
+
+/// The mentions of a row that were joined by resemblance; the references follow the columns that are shown.
+fn uncertain(
+    dataset: &Dataset,
+    batch: &RecordBatch,
+    n: usize,
+    lookup: &PartyLookup,
+) -> Vec<UncertainMention> {
+    let references = batch.columns().iter().skip(dataset.columns.len() + 4);
+    let mentions = dataset.mentions.iter().zip(references);
+    mentions
+        .filter_map(|(slot, column)| {
+            let column = column.as_primitive::<Int64Type>();
+            let reference = column.is_valid(n).then(|| column.value(n))?;
+            Some(UncertainMention {
+                slot: slot.slot.clone(),
+                party_key: lookup.party_key(reference)?.to_owned(),
+                certainty_bp: lookup.unsure_bp(reference)?,
+            })
+        })
+        .collect()
 }

@@ -8,7 +8,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_plan::collect;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::prelude::SessionContext;
-use domain::hit::{EvidenceRow, Hit, RuleOutcome, RuleState, RunOutput};
+use domain::hit::{EvidenceRow, Hit, RuleOutcome, RuleState, RunOutput, percent_of_bp};
 use domain::ports::{Progress, ProgressUpdate, RunRequest};
 use domain::{Bilingual, Value};
 use futures::future::BoxFuture;
@@ -21,7 +21,7 @@ use super::rule::{self, RuleOutput};
 use super::views::{self, OpenedViews};
 use crate::data::Snapshot;
 use crate::error::{CollisionError, Result};
-use crate::graphs;
+use crate::graphs::{self, Graphs};
 use crate::rules::{Bundle, LoadedRule};
 use crate::session::{self, Limits, SessionOptions};
 use crate::sql::params;
@@ -33,6 +33,8 @@ pub struct Runner {
     pub limits: Limits,
     pub bundle: Arc<Bundle>,
     pub snapshot: Arc<dyn Snapshot>,
+    /// Graphs of the source that the snapshot is of.
+    pub graphs: Arc<Graphs>,
 }
 
 /// A session with all that some rules read, opened once for all of them.
@@ -104,7 +106,7 @@ impl Runner {
         let graph = async {
             if over_graph && !queries.is_empty() {
                 let step = Step::begin();
-                graphs::register(&context, &self.snapshot).await?;
+                graphs::register(&context, &self.snapshot, &self.graphs).await?;
                 step.end("graph");
             }
             Ok(())
@@ -361,6 +363,41 @@ fn failed(error: &CollisionError) -> (String, Bilingual) {
     )
 }
 
+/// The certainty, in ten-thousandths, of the least certain party that a hit rests on; `None` when all are proven.
+fn least_certain(evidence: &[EvidenceRow], path: &[Value]) -> Option<u16> {
+    let mentions = evidence
+        .iter()
+        .flat_map(|row| row.uncertain.iter().map(|m| m.certainty_bp));
+    let hops = path.iter().filter_map(|hop| {
+        let Value::Map(hop) = hop else { return None };
+        let millionths: u32 = hop
+            .get("certainty")?
+            .as_str()?
+            .replacen('.', "", 1)
+            .parse()
+            .ok()?;
+        u16::try_from(millionths / 100)
+            .ok()
+            .filter(|bp| *bp < matching::CERTAIN_BP)
+    });
+    mentions.chain(hops).min()
+}
+
+/// A message that says that a party is not proven: nobody is to be accused by a name that resembles.
+fn with_doubt(message: Bilingual, bp: u16) -> Bilingual {
+    let percent = percent_of_bp(bp);
+    Bilingual {
+        zh: format!(
+            "{}（证据中有主体只凭相近名称认定，确定度最低 {percent}%，请先核对是否同一主体。）",
+            message.zh
+        ),
+        en: format!(
+            "{} (A party in the evidence is told by a resembling name only, at least {percent} % sure: check first that it is the same one.)",
+            message.en
+        ),
+    }
+}
+
 fn hit(rule: &LoadedRule, raw: RawHit, rows: &BTreeMap<RowKey, EvidenceRow>) -> Hit {
     let mut evidence = Vec::with_capacity(raw.evidence.len());
     let mut missing = Vec::new();
@@ -371,11 +408,15 @@ fn hit(rule: &LoadedRule, raw: RawHit, rows: &BTreeMap<RowKey, EvidenceRow>) -> 
         }
     }
     evidence.sort();
+    let message = match least_certain(&evidence, &raw.path) {
+        Some(bp) => with_doubt(raw.message, bp),
+        None => raw.message,
+    };
     Hit {
         identity: rule.spec.identity.iter().cloned().zip(raw.identity).collect(),
         subject: raw.subject,
         amount_at_risk: raw.amount_at_risk,
-        message: raw.message,
+        message,
         path: raw.path,
         evidence,
         evidence_missing: missing,

@@ -99,6 +99,7 @@ impl Bench {
             limits,
             bundle: Arc::new(Bundle::from_files(files).unwrap()),
             snapshot: Arc::new(snapshot),
+            graphs: Arc::default(),
         };
         Self { runner }
     }

@@ -18,8 +18,8 @@ use screening::{
 use super::rows::{Row, Shared, each};
 use crate::data::Snapshot;
 use crate::error::{CollisionError, Result};
-use crate::graphs;
 use crate::graphs::answers::{date, public_hop};
+use crate::graphs::{self, Graphs};
 use crate::rules::Bundle;
 use crate::run::views;
 use crate::session::{self, Limits, SessionOptions};
@@ -45,9 +45,10 @@ pub async fn gather(
     snapshot: &Arc<dyn Snapshot>,
     bundle: &Bundle,
     limits: &Limits,
+    graphs: &Graphs,
 ) -> Result<ScreeningInput> {
     let context = session::open(runtime.clone(), snapshot, SessionOptions::default(), None).await?;
-    let graph = Arc::new(graphs::build(&context, snapshot).await?);
+    let graph = graphs.of(&context, snapshot).await?;
     graphs::register_graph(&context, graph.clone()).await?;
     let mut gatherer = Gatherer {
         context,

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::data::{Snapshot, SnapshotSource};
 use crate::error::{CollisionError, Result};
+use crate::graphs::Graphs;
 use crate::rules::Bundle;
 use crate::session::Limits;
 
@@ -28,6 +29,7 @@ pub struct Desk {
     runtime: Arc<RuntimeEnv>,
     bundle: Arc<Bundle>,
     limits: Limits,
+    graphs: Arc<Graphs>,
     current: RwLock<Option<Current>>,
     /// Held while an index is built: one at a time.
     building: Mutex<()>,
@@ -64,12 +66,14 @@ impl Desk {
         runtime: Arc<RuntimeEnv>,
         bundle: Arc<Bundle>,
         limits: Limits,
+        graphs: Arc<Graphs>,
     ) -> Self {
         Self {
             source,
             runtime,
             bundle,
             limits,
+            graphs,
             current: RwLock::default(),
             building: Mutex::default(),
             looking: AtomicBool::new(false),
@@ -144,7 +148,7 @@ impl Desk {
 
     async fn build(&self, snapshot: &Arc<dyn Snapshot>) -> Result<Arc<Index>> {
         let began = Instant::now();
-        let input = gather::gather(&self.runtime, snapshot, &self.bundle, &self.limits).await?;
+        let input = gather::gather(&self.runtime, snapshot, &self.bundle, &self.limits, &self.graphs).await?;
         // Taking names apart is work for a thread that nobody waits on.
         let index = tokio::task::spawn_blocking(move || Index::build(input, Settings::default()))
             .await

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArgumentClause, FunctionArguments, ObjectName, Statement as SqlStatement,
+    Expr, Function, FunctionArgumentClause, FunctionArguments, Ident, ObjectName, Statement as SqlStatement,
     TableFactor, Value as SqlValue, VisitMut, VisitorMut,
 };
 
@@ -107,14 +107,19 @@ impl Query {
                 "the table function {name} makes rows without bound and is not allowed"
             ));
         }
-        let (relations, _) = resolve_table_references(&statement, true).map_err(|e| e.strip_backtrace())?;
+        // A view and a table function may have one name; only what is read without arguments is a table.
+        let mut tables_only = statement.clone();
+        if let Statement::Statement(inner) = &mut tables_only {
+            let _: ControlFlow<()> = inner.visit(&mut FunctionsHidden);
+        }
+        let (relations, _) = resolve_table_references(&tables_only, true).map_err(|e| e.strip_backtrace())?;
         let tables: BTreeSet<String> = relations
             .into_iter()
             .map(|r| r.to_string())
-            .filter(|name| !finder.table_functions.contains(name))
+            .filter(|name| name != HIDDEN)
             .collect();
         finder.functions.extend(finder.table_functions);
-        let mut times_read = times_read(&statement);
+        let mut times_read = times_read(&tables_only);
         times_read.retain(|name, _| tables.contains(name));
         Ok(Self {
             statement,
@@ -212,6 +217,27 @@ pub fn placeholder(expr: &Expr) -> Option<&str> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// Stands where the name of a table function was; no table is named so.
+const HIDDEN: &str = "a table function";
+
+/// Takes the names of table functions out of a query.
+struct FunctionsHidden;
+
+impl VisitorMut for FunctionsHidden {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table {
+            name, args: Some(_), ..
+        }
+        | TableFactor::Function { name, .. } = factor
+        {
+            *name = ObjectName::from(vec![Ident::with_quote('"', HIDDEN)]);
+        }
+        ControlFlow::Continue(())
     }
 }
 
@@ -363,6 +389,19 @@ mod tests {
         assert!(q.functions.contains("related_parties") && q.functions.contains("name_key"));
         assert_eq!(q.params, ["floor".to_string()].into());
         assert!(q.unordered.is_empty());
+    }
+
+    #[test]
+    fn a_table_and_a_function_of_one_name_are_told_apart() {
+        let query = |text: &str| Query::parse(text, false).unwrap();
+        let both =
+            query("select * from bidders as b inner join bidders() as f on b.supplier_party_id = f.party_id");
+        assert_eq!(both.tables, ["bidders".to_string()].into());
+        assert_eq!(both.times_read, [("bidders".to_string(), 1)].into());
+        assert!(both.functions.contains("bidders"));
+        let one = query("with bidders as (select * from bidders()) select * from bidders");
+        assert!(one.tables.is_empty() && one.times_read.is_empty());
+        assert!(one.functions.contains("bidders"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Alerts, their events and explanations.
 
 use domain::alert::{Alert, AlertEvent, AlertEventKind, AlertState};
-use domain::hit::EvidenceRow;
+use domain::hit::{EvidenceRow, UncertainMention};
 use domain::ports::AlertExplanation;
 use domain::rule::Severity;
 use proto::v1 as pb;
@@ -78,6 +78,15 @@ fn evidence_to_proto(row: &EvidenceRow) -> pb::EvidenceRow {
         row: row.row,
         hash: row.hash.clone(),
         values: map_to_proto(&row.values),
+        uncertain: row.uncertain.iter().map(uncertain_to_proto).collect(),
+    }
+}
+
+fn uncertain_to_proto(mention: &UncertainMention) -> pb::UncertainMention {
+    pb::UncertainMention {
+        slot: mention.slot.clone(),
+        party_key: mention.party_key.clone(),
+        certainty_bp: mention.certainty_bp.into(),
     }
 }
 
@@ -90,6 +99,15 @@ fn evidence_from_proto(row: pb::EvidenceRow) -> EvidenceRow {
         row: row.row,
         hash: row.hash,
         values: map_from_proto(row.values),
+        uncertain: row.uncertain.into_iter().map(uncertain_from_proto).collect(),
+    }
+}
+
+fn uncertain_from_proto(mention: pb::UncertainMention) -> UncertainMention {
+    UncertainMention {
+        slot: mention.slot,
+        party_key: mention.party_key,
+        certainty_bp: u16::try_from(mention.certainty_bp).unwrap_or(u16::MAX),
     }
 }
 

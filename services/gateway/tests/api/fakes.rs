@@ -213,6 +213,7 @@ impl CollisionPort for World {
                     row: 7,
                     hash: hash.clone(),
                     values: identity,
+                    uncertain: Vec::new(),
                 }],
                 evidence_missing: Vec::new(),
             }

@@ -106,6 +106,9 @@ async fn a_verdict_changes_parties_at_once_binds_later_syncs_and_can_be_taken_ba
     let all = ingest.judgements(true, 10).await.unwrap();
     assert_eq!((all.len(), all[0].reason.as_str()), (1, "电话核实"));
     assert_eq!(ingest.party_events(None, 10).await.unwrap().len(), 2);
+    let unknown = ingest.party_events(Some("cnobody"), 10).await.unwrap_err();
+    assert_eq!(unknown.reason, "PARTY_NOT_FOUND");
+    assert!(unknown.message.contains("cnobody"), "{unknown}");
     let refused = ingest.withdraw("J000001", "王复核", "再次").await.unwrap_err();
     assert_eq!(refused.reason, "WITHDRAWN_BEFORE");
 }

@@ -13,6 +13,7 @@ use domain::ports::DatasetCounts;
 
 use super::*;
 
+mod changes;
 mod parties;
 mod scans;
 mod sequences;

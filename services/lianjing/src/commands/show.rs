@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use domain::alert::Alert;
+use domain::hit::percent_of_bp;
 use domain::rule::Severity;
 use domain::{Lang, Value, dataset};
 use proto::v1 as pb;
@@ -108,6 +109,16 @@ pub fn alert_text(alert: &Alert, rule: Option<&pb::Rule>, lang: Lang) -> String 
             })
             .collect();
         let _ = writeln!(out, "      {}", line.join("  "));
+        for mention in &row.uncertain {
+            let _ = writeln!(
+                out,
+                "      {}: {} -> {} ({} %)",
+                say("只凭相近名称认定", "told by a resembling name only"),
+                mention.slot,
+                mention.party_key,
+                percent_of_bp(mention.certainty_bp)
+            );
+        }
     }
     if alert.evidence.len() > ROWS_SHOWN_MAX {
         let rest = alert.evidence.len() - ROWS_SHOWN_MAX;

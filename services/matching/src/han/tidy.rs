@@ -126,11 +126,45 @@ fn former_names(inside: &str) -> Option<Vec<String>> {
     let names = rest
         .trim_start_matches(['为', '是', ':', ' '])
         .split(['、', ';', ',', '/'])
-        .map(str::trim)
+        .map(|name| without_dates(name.trim()))
         .filter(|name| name.chars().count() >= 4)
         .map(str::to_owned)
         .collect();
     Some(names)
+}
+
+/// A former name without the dates beside it: `2015年至2019年为…`, `…(2019年5月6日变更)`, `…至2019-05-06`.
+fn without_dates(text: &str) -> &str {
+    const BEFORE: [char; 7] = ['自', '从', '于', '至', '到', '(', ' '];
+    let Some(year) = year_at(text) else { return text };
+    let name = text[..year].trim_end_matches(BEFORE);
+    if !name.is_empty() {
+        return name;
+    }
+    let of_dates = |c: char| c.is_ascii_digit() || "年月日-.~至到前后之起 ".contains(c);
+    let rest = text[year..].trim_start_matches(of_dates);
+    let rest = rest.trim_start_matches(['为', '是', '称', ':', ')']);
+    // A second date follows, or what was done on that day.
+    match year_at(rest) {
+        Some(next) => rest[..next].trim_end_matches(BEFORE),
+        None if ["变更", "更名", "改名"].iter().any(|word| rest.starts_with(word)) => "",
+        None => rest,
+    }
+}
+
+/// Where a year of a date begins: four digits from 19 or 20 on, then 年 or a separator of dates.
+fn year_at(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    (0..bytes.len().saturating_sub(4)).find(|&at| {
+        let year = &bytes[at..at + 4];
+        let alone = at == 0 || !bytes[at - 1].is_ascii_digit();
+        let after = &text.as_bytes()[at + 4..];
+        alone
+            && (year.starts_with(b"19") || year.starts_with(b"20"))
+            && year.iter().all(u8::is_ascii_digit)
+            && (after.starts_with("年".as_bytes())
+                || matches!(after, [b'-' | b'.', digit, ..] if digit.is_ascii_digit()))
+    })
 }
 
 fn ends_registration(inside: &str) -> bool {
@@ -152,6 +186,23 @@ mod tests {
         let open = tidy("康瑞医药有限公司 曾用名:杭州康瑞药业有限公司");
         assert_eq!((open.text.as_str(), open.former.len()), ("康瑞医药有限公司", 1));
         assert!(tidy("康瑞医药有限公司(原平)").former.is_empty());
+    }
+
+    #[test]
+    fn dates_beside_a_former_name_are_no_part_of_it() {
+        for remark in [
+            "曾用名：杭州康瑞药业有限公司，2019年5月6日变更",
+            "曾用名：杭州康瑞药业有限公司（2019-05-06变更）",
+            "曾用名：杭州康瑞药业有限公司 2012年3月至2019年5月",
+            "曾用名：杭州康瑞药业有限公司至2019.05",
+            "曾用名：2012年至2019年为杭州康瑞药业有限公司",
+            "原名：2019年5月前：杭州康瑞药业有限公司",
+        ] {
+            let name = tidy(&format!("康瑞医药有限公司（{remark}）"));
+            assert_eq!(name.former, ["杭州康瑞药业有限公司"], "{remark}");
+        }
+        let years = tidy("康瑞医药有限公司（曾用名：杭州2000科技有限公司、3M中国有限公司）");
+        assert_eq!(years.former, ["杭州2000科技有限公司", "3M中国有限公司"]);
     }
 
     #[test]

@@ -27,6 +27,18 @@ impl OrgName {
         name.deregistered = tidy.deregistered;
         name
     }
+
+    /// Adds the former names that another spelling of this name tells.
+    pub(crate) fn add_former(&mut self, other: OrgName) {
+        let mut former = std::mem::take(&mut self.former).into_vec();
+        for name in other.former {
+            if name.strict != self.keys.strict && former.iter().all(|f| f.strict != name.strict) {
+                former.push(name);
+            }
+        }
+        self.keys.has_former = !former.is_empty();
+        self.former = former.into();
+    }
 }
 
 fn former(text: &str) -> Option<OrgFormer> {

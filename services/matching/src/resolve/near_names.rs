@@ -15,6 +15,7 @@ use hashbrown::{HashMap, HashSet};
 use rapidfuzz::distance::levenshtein;
 
 use super::evidence::Evidence;
+use super::former::FormerNames;
 use super::judged::Verdicts;
 use super::{Identity, Names, content};
 use crate::identifier::Uscc;
@@ -40,6 +41,8 @@ const SLIP_BP: u16 = 9_500;
 struct KnownName {
     name: OrgName,
     uscc: Uscc,
+    /// Another organisation went by it before.
+    taken: bool,
 }
 
 /// What is known of organisations that no code tells.
@@ -55,6 +58,7 @@ struct Unknown<'a> {
 pub struct NearNames<'a, 'k> {
     pub mentions: &'a [Mention],
     pub names: &'k Names<'a>,
+    pub former: &'k FormerNames<'a>,
     pub facts: &'k [Facts],
     pub verdicts: &'k Verdicts<'a>,
 }
@@ -83,16 +87,22 @@ impl<'a> NearNames<'a, '_> {
                 _ => {}
             }
         }
-        // A name that several codes go by was told as ambiguous already.
-        known_keys.iter().for_each(|(key, _)| drop(unknown.remove(key)));
+        // A name that several codes go by was told as ambiguous already. Of one that was taken from another organisation
+        // a second field may tell whose it is.
+        let undecided = |(key, _): &&(u32, Uscc)| !self.former.is_taken(*key);
+        known_keys
+            .iter()
+            .filter(undecided)
+            .for_each(|(key, _)| drop(unknown.remove(key)));
         if known_keys.is_empty() || unknown.is_empty() {
             return certainty;
         }
         let mut known: Vec<KnownName> = known_keys
             .into_iter()
             .map(|(key, uscc)| KnownName {
-                name: OrgName::parse(spelling[key as usize]),
+                name: self.former.parse(key, spelling[key as usize]),
                 uscc,
+                taken: self.former.is_taken(key),
             })
             .collect();
         known.sort_unstable_by(|a, b| (a.uscc, &a.name.key_strict).cmp(&(b.uscc, &b.name.key_strict)));
@@ -109,6 +119,8 @@ impl<'a> NearNames<'a, '_> {
             match self.decide(*head, one, &spelling, &register) {
                 Decision::None => {}
                 Decision::Joined(uscc, sure) => drop(joined.insert(*head, (uscc, sure))),
+                // Told already.
+                Decision::Undecided if self.former.is_taken(*head) => {}
                 Decision::Undecided => {
                     notices.tell(
                         Trouble::NameResembles,
@@ -167,7 +179,7 @@ impl<'a> NearNames<'a, '_> {
         let mut all: Option<(Uscc, u16)> = None;
         let mut unsure = false;
         for key in &one.names {
-            let name = OrgName::parse(spelling[*key as usize]);
+            let name = self.former.parse(*key, spelling[*key as usize]);
             match register.decide(&name, head, &one.codes, forbidden) {
                 Decision::None => {}
                 Decision::Undecided => unsure = true,
@@ -248,7 +260,7 @@ impl Register<'_> {
         near.sort_unstable();
         near.dedup();
         // Each organisation at the best level that one of its names reaches.
-        let mut best: HashMap<Uscc, (OrgAgreement, &OrgName)> = HashMap::new();
+        let mut best: HashMap<Uscc, (OrgAgreement, &KnownName)> = HashMap::new();
         for at in near {
             let other = &self.known[at as usize];
             if forbidden(&other.uscc) {
@@ -258,9 +270,9 @@ impl Register<'_> {
             if found.level < OrgLevel::MissingSuffix && is_form_slip(name, &other.name) {
                 found.level = OrgLevel::MissingSuffix;
             }
-            let kept = best.entry(other.uscc).or_insert((found, &other.name));
+            let kept = best.entry(other.uscc).or_insert((found, other));
             if found.level > kept.0.level {
-                *kept = (found, &other.name);
+                *kept = (found, other);
             }
         }
         let at_reading = |reading: Reading| -> Vec<(Uscc, OrgLevel)> {
@@ -284,15 +296,18 @@ impl Register<'_> {
                 levenshtein::distance(folded.chars(), uscc.to_string().chars()) <= CODE_EDITS_MAX
             })
         };
+        let taken = |uscc: &Uscc| best[uscc].1.taken;
         match (same.as_slice(), candidates.as_slice()) {
             ([], []) => return Decision::None,
-            ([(uscc, level)], _) if *level >= OrgLevel::MissingSuffix => {
+            ([(uscc, level)], _) if *level >= OrgLevel::MissingSuffix && !taken(uscc) => {
                 return Decision::Joined(*uscc, certainty(*level));
             }
-            ([(uscc, level)], []) if !sisters || near_code(uscc) => {
+            ([(uscc, level)], []) if (!sisters && !taken(uscc)) || near_code(uscc) => {
                 return Decision::Joined(*uscc, certainty(*level));
             }
-            ([], [(uscc, _)]) if !sisters && is_slip(name, best[uscc].1, &best[uscc].0) => {
+            ([], [(uscc, _)])
+                if !sisters && !taken(uscc) && is_slip(name, &best[uscc].1.name, &best[uscc].0) =>
+            {
                 return Decision::Joined(*uscc, SLIP_BP);
             }
             _ => {}

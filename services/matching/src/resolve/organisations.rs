@@ -2,6 +2,7 @@
 
 use hashbrown::HashMap;
 
+use super::former::FormerNames;
 use super::{Identity, Names, One, content, example, is_register, own_id, place, speaks_of_hospital};
 use crate::identifier::Uscc;
 use crate::notices::{Notices, Trouble};
@@ -26,12 +27,13 @@ enum Register {
 
 type Ids<'a> = HashMap<(Register, &'a str), One<Identity<'a>>>;
 
+/// Tells who each mention of an organisation is by itself. Returns what the names tell of former ones.
 pub fn identify<'a>(
     mentions: &'a [Mention],
     names: &mut Names<'a>,
     notices: &mut Notices,
     identified: &mut [Option<Identity<'a>>],
-) {
+) -> FormerNames<'a> {
     let read: Vec<Read<'a>> = mentions
         .iter()
         .enumerate()
@@ -45,9 +47,11 @@ pub fn identify<'a>(
             One::add(&mut uscc_by_name, name, uscc);
         }
     }
+    let former = FormerNames::of(names, &uscc_by_name);
     let by_name = |name: u32| {
         uscc_by_name
             .get(&name)
+            .filter(|_| !former.is_taken(name))
             .and_then(|one| one.only())
             .map(Identity::Uscc)
     };
@@ -93,11 +97,11 @@ pub fn identify<'a>(
                 && by_id.is_none()
                 && uscc_by_name.contains_key(&name)
             {
-                notices.tell(
-                    Trouble::AmbiguousName,
-                    place(r.mention),
-                    &names.keys[name as usize],
-                );
+                let trouble = match former.is_taken(name) {
+                    true => Trouble::FormerNameTaken,
+                    false => Trouble::AmbiguousName,
+                };
+                notices.tell(trouble, place(r.mention), &names.keys[name as usize]);
             }
             by_id.or(r.name.map(Identity::Name))
         };
@@ -118,6 +122,7 @@ pub fn identify<'a>(
             .and_then(|one| one.only());
         identified[r.at] = Some(same.unwrap_or(Identity::Id(id)));
     }
+    former
 }
 
 fn register_of(m: &Mention) -> Register {
