@@ -66,41 +66,36 @@ pub(crate) fn pairs_of(n: u64) -> u64 {
 impl Blocks {
     /// Blocks of all records. `across_sources`: pairs within one source are not wanted.
     pub(crate) fn build(records: &Records, rules: &[Rule], most: usize, across_sources: bool) -> Self {
+        let built: Vec<Building<'_>> = rules
+            .par_iter()
+            .enumerate()
+            .with_max_len(1)
+            .map(|(number, rule)| {
+                let mut building = Building {
+                    records,
+                    most: most.max(2),
+                    across_sources,
+                    starts: Vec::new(),
+                    members: Vec::new(),
+                    report: RuleReport {
+                        rule: rule.text.clone(),
+                        records: 0,
+                        blocks: 0,
+                        pairs: 0,
+                        refined: 0,
+                        capped: 0,
+                        pairs_set_aside: 0,
+                        largest: 0,
+                    },
+                };
+                building.build(rule.entries(number, records, 0), rule);
+                building
+            })
+            .collect();
         let mut starts = vec![0u32];
-        let mut members: Vec<u32> = Vec::new();
+        let mut members: Vec<u32> = Vec::with_capacity(built.iter().map(|b| b.members.len()).sum());
         let mut report = Vec::new();
-        for (number, rule) in rules.iter().enumerate() {
-            let mut entries = rule.entries(number, records, 0);
-            entries.par_sort_unstable();
-            entries.dedup();
-            let mut building = Building {
-                records,
-                most: most.max(2),
-                across_sources,
-                starts: Vec::new(),
-                members: Vec::new(),
-                report: RuleReport {
-                    rule: rule.text.clone(),
-                    records: 0,
-                    blocks: 0,
-                    pairs: 0,
-                    refined: 0,
-                    capped: 0,
-                    pairs_set_aside: 0,
-                    largest: 0,
-                },
-            };
-            for group in entries.chunk_by(|a, b| a.0 == b.0) {
-                building.report.records += group.len() as u64;
-                building.report.largest = building.report.largest.max(group.len() as u64);
-                let before = building.report.pairs;
-                building.add(group, &rule.refine);
-                let kept = building.report.pairs - before;
-                // Runs and exploded keys overlap, so that this may undercount what is set aside.
-                if group.len() > building.most {
-                    building.report.pairs_set_aside += pairs_of(group.len() as u64).saturating_sub(kept);
-                }
-            }
+        for building in built {
             let before = members.len() as u32;
             starts.extend(building.starts.iter().map(|s| s + before));
             members.extend_from_slice(&building.members);
@@ -172,6 +167,22 @@ impl Blocks {
 }
 
 impl Building<'_> {
+    fn build(&mut self, mut entries: Vec<(u64, u32)>, rule: &Rule) {
+        entries.par_sort_unstable();
+        entries.dedup();
+        for group in entries.chunk_by(|a, b| a.0 == b.0) {
+            self.report.records += group.len() as u64;
+            self.report.largest = self.report.largest.max(group.len() as u64);
+            let before = self.report.pairs;
+            self.add(group, &rule.refine);
+            let kept = self.report.pairs - before;
+            // Runs and exploded keys overlap, so that this may undercount what is set aside.
+            if group.len() > self.most {
+                self.report.pairs_set_aside += pairs_of(group.len() as u64).saturating_sub(kept);
+            }
+        }
+    }
+
     fn add(&mut self, group: &[(u64, u32)], refine: &[Part]) {
         let n = group.len();
         if n < 2 || self.across_sources && self.one_source(group) {

@@ -7,7 +7,7 @@ use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::records::{RecordNo, Records};
-use super::rules::{Part, Rule, mix};
+use super::rules::{Keys, Part, Rule, mix};
 
 /// Postings of blocking keys.
 #[derive(Debug)]
@@ -48,11 +48,10 @@ impl Index {
     /// and cannot be refined, only its newest `most` records are given.
     pub fn add(&mut self, records: &Records, rules: &[Rule], record: RecordNo) -> Vec<RecordNo> {
         let mut found = Vec::new();
-        let mut keys = Vec::new();
+        let mut keys = Keys::default();
         for (number, rule) in rules.iter().enumerate() {
-            rule.keys_of(number, records, record, &mut keys);
-            for key in keys.clone() {
-                self.add_under(records, key, &rule.refine, record, &mut found);
+            for key in rule.keys_of(number, records, record, &mut keys) {
+                self.add_under(records, *key, &rule.refine, record, &mut found);
             }
         }
         found.sort_unstable();
