@@ -190,6 +190,14 @@ impl Address {
         };
         self.keys = AddressKeys {
             all: hash::key(text),
+            city: self
+                .place
+                .map_or(0, |place| place.prefecture().unwrap_or(place.province()).code()),
+            road_length: self.road.len() as u32,
+            road_mask: self
+                .road
+                .chars()
+                .fold(0, |mask, c| mask | 1 << (u32::from(c) % 61)),
             road: hash::key(&self.road),
             number: hash::key(&self.number),
             site: hash::key(&self.site),

@@ -9,6 +9,7 @@ mod simplify;
 mod tables;
 mod tidy;
 
+pub(crate) use confusable::shape_bits;
 pub use confusable::{fold_shape, latin_twin, looks_like, shape};
 pub use simplify::{is_traditional, simplify};
 pub use tidy::{Tidy, tidy};

@@ -121,9 +121,13 @@ impl Blocks {
         &self.members[self.starts[number] as usize..self.starts[number + 1] as usize]
     }
 
-    fn blocks_of(&self, record: u32) -> &[u32] {
+    /// The record's blocks before one that it is in.
+    fn blocks_below(&self, record: u32, block: usize) -> &[u32] {
         let at = record as usize;
-        &self.record_blocks[self.record_starts[at] as usize..self.record_starts[at + 1] as usize]
+        let blocks =
+            &self.record_blocks[self.record_starts[at] as usize..self.record_starts[at + 1] as usize];
+        let below = blocks.iter().take_while(|b| (**b as usize) < block).count();
+        &blocks[..below]
     }
 
     /// Calls `each` with every pair (lower number first) once, and collects what it gives, in an order that does
@@ -140,15 +144,17 @@ impl Blocks {
             .map(|task| {
                 let mut out = Vec::new();
                 let mut pairs = 0;
+                let mut lower: Vec<&[u32]> = Vec::new();
                 for number in task * BLOCKS_A_TASK..((task + 1) * BLOCKS_A_TASK).min(self.len()) {
                     let block = self.block(number);
+                    lower.clear();
+                    lower.extend(block.iter().map(|member| self.blocks_below(*member, number)));
                     for (at, a) in block.iter().enumerate() {
-                        let blocks_a = self.blocks_of(*a);
-                        for b in &block[at + 1..] {
+                        for (b, lower_b) in block.iter().zip(&lower).skip(at + 1) {
                             if self.across_sources && records.source(*a) == records.source(*b) {
                                 continue;
                             }
-                            if first_common(blocks_a, self.blocks_of(*b)) != Some(number as u32) {
+                            if meet(lower[at], lower_b) {
                                 continue;
                             }
                             pairs += 1;
@@ -250,18 +256,18 @@ impl Building<'_> {
     }
 }
 
-/// The first number that two ascending lists share.
+/// Whether two ascending lists share a number. Which list goes on is no branch: nothing could foretell it.
 #[inline]
-fn first_common(a: &[u32], b: &[u32]) -> Option<u32> {
+fn meet(a: &[u32], b: &[u32]) -> bool {
     let (mut i, mut j) = (0, 0);
-    while i < a.len() && j < b.len() {
-        match a[i].cmp(&b[j]) {
-            std::cmp::Ordering::Less => i += 1,
-            std::cmp::Ordering::Greater => j += 1,
-            std::cmp::Ordering::Equal => return Some(a[i]),
+    while let (Some(x), Some(y)) = (a.get(i), b.get(j)) {
+        if x == y {
+            return true;
         }
+        i += usize::from(x < y);
+        j += usize::from(y < x);
     }
-    None
+    false
 }
 
 /// For each record its blocks, ascending.

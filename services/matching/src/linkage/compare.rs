@@ -17,6 +17,15 @@ pub struct Comparator<'r> {
     swap_values: Option<&'r Values>,
 }
 
+/// What the numbers of two values tell before the values are looked into.
+pub enum Glance {
+    /// One is missing, and no other field may hold it.
+    Missing,
+    /// They are not equal in any writing.
+    Unequal,
+    Unknown,
+}
+
 impl<'r> Comparator<'r> {
     /// Compares `field`; values that differ are also held against those of `swap`, with which files confuse it.
     pub fn new(records: &'r Records, field: usize, swap: Option<usize>) -> Self {
@@ -25,6 +34,21 @@ impl<'r> Comparator<'r> {
             swap,
             values: records.values(field),
             swap_values: swap.map(|s| records.values(s)),
+        }
+    }
+
+    /// What the numbers in two rows tell about the level.
+    #[inline]
+    pub fn glance(&self, a: &[u32], b: &[u32]) -> Glance {
+        let (x, y) = (a[self.field], b[self.field]);
+        if self.swap.is_some() || x == y && x != MISSING {
+            Glance::Unknown
+        } else if x == MISSING || y == MISSING {
+            Glance::Missing
+        } else if self.values.kind() == FieldKind::OrgName && !self.values.is_one_term(x, y) {
+            Glance::Unequal
+        } else {
+            Glance::Unknown
         }
     }
 
@@ -105,23 +129,39 @@ impl FieldKind {
 /// The level of two different values of one field.
 fn within(values: &Values, x: u32, y: u32) -> Level {
     let kind = values.kind();
-    let (a, b) = (values.symbols(x), values.symbols(y));
+    let symbols = || (values.symbols(x), values.symbols(y));
     let masks = (values.mask(x), values.mask(y));
     match kind {
-        FieldKind::Category => Level::Different,
-        FieldKind::Uscc | FieldKind::IdNumber if values.is_valid(x) && values.is_valid(y) => Level::Conflict,
+        FieldKind::Category => return Level::Different,
+        FieldKind::Uscc | FieldKind::IdNumber if values.is_valid(x) && values.is_valid(y) => {
+            return Level::Conflict;
+        }
+        FieldKind::Phone if !may_be_phones(masks) => return Level::Different,
+        FieldKind::OrgName => return organisations(compare_orgs(values.org(x), values.org(y)).level),
+        FieldKind::Address => {
+            let (p, q) = (values.address(x), values.address(y));
+            if !p.is_empty() && !q.is_empty() {
+                return places(compare_addresses(p, q));
+            }
+        }
+        FieldKind::PersonName => {
+            let (p, q) = (values.person(x), values.person(y));
+            let han = |(a, b): (&[u16], &[u16])| a.iter().chain(b).any(|s| *s >= HAN);
+            if p.is_han || q.is_han || han(symbols()) {
+                return persons(compare_persons(p, q).level);
+            }
+            if same_tokens(values.text(x), values.text(y)) {
+                return Level::Variant;
+            }
+        }
+        _ => {}
+    }
+    let (a, b) = symbols();
+    match kind {
         FieldKind::Date => dates(a, b),
         FieldKind::Phone => phones(masks, a, b),
         FieldKind::Email => emails(masks, a, b),
-        FieldKind::OrgName => organisations(compare_orgs(values.org(x), values.org(y)).level),
-        FieldKind::Address if values.address(x).is_empty() || values.address(y).is_empty() => {
-            addresses(masks, a, b)
-        }
-        FieldKind::Address => places(compare_addresses(values.address(x), values.address(y))),
-        FieldKind::PersonName if a.iter().any(|s| *s >= HAN) || b.iter().any(|s| *s >= HAN) => {
-            persons(compare_persons(values.person(x), values.person(y)).level)
-        }
-        FieldKind::PersonName if same_tokens(values.text(x), values.text(y)) => Level::Variant,
+        FieldKind::Address => addresses(masks, a, b),
         _ => texts(kind, masks, a, b),
     }
 }
@@ -271,6 +311,11 @@ fn dates(a: &[u16], b: &[u16]) -> Level {
         None if a.len() >= 4 && b.len() >= 4 && a[..4] == b[..4] => Level::Related,
         None => Level::Different,
     }
+}
+
+/// Whether [`phones`] may find two phones alike: a slip changes two bits, and an end has no bits of its own.
+fn may_be_phones((x, y): (u64, u64)) -> bool {
+    (x ^ y).count_ones() <= 2 || x & !y == 0 || y & !x == 0
 }
 
 /// Phones: one slip, or the area code is missing.

@@ -4,12 +4,12 @@
 //! frequency (Winkler, "Frequency-based matching in Fellegi-Sunter model", 2000), smoothed so that small files
 //! do not make every value look common.
 
-use super::compare::Comparator;
+use super::compare::{Comparator, Glance};
 use super::level::{LEVELS, Level, Pattern};
-use super::model::{Model, ModelComparison};
+use super::model::{COMPARISONS_MAX, Model, ModelComparison};
 use super::records::Records;
 use super::schema::FieldKind;
-use super::values::Values;
+use super::values::{MISSING, Values};
 
 /// Records' worth of trust in the model's u of equality, against the frequencies counted in the data.
 const FREQUENCY_PRIOR_RECORDS: f64 = 1000.0;
@@ -25,7 +25,10 @@ struct Weighted<'r> {
     /// m and u of the levels that mean equality, when weighed by frequency.
     exact: Option<(f64, f64)>,
     swapped_exact: Option<(f64, f64)>,
+    /// The most that the comparison can add.
     most: f64,
+    /// The most that it can add for values that are not equal in any writing.
+    most_unequal: f64,
     /// Place of the comparison in the model.
     place: usize,
 }
@@ -37,8 +40,13 @@ pub struct Scorer<'r> {
     comparisons: Vec<Weighted<'r>>,
     /// By place in the order of evaluation: the most that the comparisons from there on can add.
     rest: Vec<f64>,
+    /// Places in that order, cheap comparisons first: the order in which pairs are looked through.
+    cheap_first: Vec<usize>,
     prior: f64,
 }
+
+/// Sums of weights in different orders differ by less.
+const ROUNDING: f64 = 1e-6;
 
 /// A pair's score.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,10 +83,13 @@ impl<'r> Scorer<'r> {
         for at in (0..comparisons.len()).rev() {
             rest[at] = rest[at + 1] + comparisons[at].most.max(0.0);
         }
+        let mut cheap_first: Vec<usize> = (0..comparisons.len()).collect();
+        cheap_first.sort_by_key(|at| cost(comparisons[*at].values.kind()));
         Self {
             records,
             comparisons,
             rest,
+            cheap_first,
             prior: prior_weight(model, records.len() as u64),
         }
     }
@@ -92,13 +103,29 @@ impl<'r> Scorer<'r> {
     #[inline]
     pub fn score(&self, a: u32, b: u32, least: f64) -> Option<Score> {
         let (row_a, row_b) = (self.records.row(a), self.records.row(b));
+        // Nearly all pairs are far from it: they are to fail by what is cheap to find out.
+        let mut ceilings = [0.0; COMPARISONS_MAX];
+        let mut reachable = self.prior;
+        for (ceiling, c) in ceilings.iter_mut().zip(&self.comparisons) {
+            *ceiling = c.at_most(row_a, row_b);
+            reachable += *ceiling;
+        }
+        let mut levels = [(Level::Missing, MISSING); COMPARISONS_MAX];
+        for at in &self.cheap_first {
+            if reachable < least - ROUNDING {
+                return None;
+            }
+            let c = &self.comparisons[*at];
+            let (level, value) = c.comparator.level(row_a, row_b);
+            levels[*at] = (level, value);
+            reachable += c.weight(level, value) - ceilings[*at];
+        }
         let mut score = Score {
             weight: self.prior,
             pattern: Pattern::default(),
             conflict: false,
         };
-        for (at, c) in self.comparisons.iter().enumerate() {
-            let (level, value) = c.comparator.level(row_a, row_b);
+        for (at, (c, (level, value))) in self.comparisons.iter().zip(levels).enumerate() {
             score.pattern = score.pattern.with(c.place, level);
             score.conflict |= level == Level::Conflict;
             score.weight += c.weight(level, value);
@@ -138,6 +165,16 @@ impl<'r> Scorer<'r> {
 }
 
 impl Weighted<'_> {
+    /// The most that the comparison can add for two rows, by what their value numbers tell.
+    #[inline]
+    fn at_most(&self, a: &[u32], b: &[u32]) -> f64 {
+        match self.comparator.glance(a, b) {
+            Glance::Missing => self.weights[Level::Missing as usize],
+            Glance::Unequal => self.most_unequal,
+            Glance::Unknown => self.most,
+        }
+    }
+
     #[inline]
     fn weight(&self, level: Level, value: u32) -> f64 {
         let equal = match level {
@@ -157,6 +194,16 @@ impl Weighted<'_> {
         let others = f64::from(self.values.count(value).saturating_sub(2)) * others_share(self.values.kind());
         let all = self.values.present() as f64;
         ((others + FREQUENCY_PRIOR_RECORDS * u) / (all + FREQUENCY_PRIOR_RECORDS)).clamp(LEAST_U, 1.0)
+    }
+}
+
+/// How much work a comparison of a kind is, beside others.
+fn cost(kind: FieldKind) -> u8 {
+    match kind {
+        FieldKind::PersonName => 1,
+        FieldKind::Address => 2,
+        FieldKind::OrgName => 3,
+        _ => 0,
     }
 }
 
@@ -202,6 +249,7 @@ fn weighted<'r>(place: usize, model: &ModelComparison, records: &'r Records) -> 
         exact: pair(Level::Exact),
         swapped_exact: swap.and_then(|_| pair(Level::SwappedExact)),
         most: 0.0,
+        most_unequal: 0.0,
         place,
     };
     let rarest = |equal: Option<(f64, f64)>| {
@@ -211,6 +259,8 @@ fn weighted<'r>(place: usize, model: &ModelComparison, records: &'r Records) -> 
     weighted.most = most
         .max(rarest(weighted.exact))
         .max(rarest(weighted.swapped_exact));
+    let unequal = known.iter().filter(|l| **l != Level::Exact);
+    weighted.most_unequal = unequal.map(|l| weights[*l as usize]).fold(0.0, f64::max);
     Some(weighted)
 }
 

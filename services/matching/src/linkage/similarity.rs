@@ -38,6 +38,12 @@ pub fn distance_at_most(a: &[u16], b: &[u16], most: u32) -> Option<u32> {
     if a.is_empty() {
         return (b.len() as u32 <= most).then_some(b.len() as u32);
     }
+    if most <= 1 {
+        // One edit between texts that begin and end differently replaces or swaps all of them.
+        let one =
+            a.len() == 1 && b.len() == 1 || a.len() == 2 && b.len() == 2 && a[0] == b[1] && a[1] == b[0];
+        return (one && most == 1).then_some(1);
+    }
     let distance = if a.iter().chain(b).all(|s| *s < 128) {
         let mut table = [0u64; 128];
         for (at, s) in a.iter().enumerate() {

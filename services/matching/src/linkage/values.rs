@@ -258,6 +258,11 @@ impl Values {
         self.term_counts[self.terms[number as usize] as usize]
     }
 
+    /// Whether two values are one value written otherwise.
+    pub fn is_one_term(&self, a: u32, b: u32) -> bool {
+        self.terms[a as usize] == self.terms[b as usize]
+    }
+
     /// Records that carry any value.
     pub fn present(&self) -> u64 {
         self.present

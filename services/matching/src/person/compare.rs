@@ -152,8 +152,11 @@ fn chinese(a: &PersonName, b: &PersonName) -> PersonLevel {
             .is_some_and(|rest| rest == &*x.surname)
             && !x.surname.is_empty()
     };
-    if turned(a, b) || turned(b, a) {
+    if a.keys.sum == b.keys.sum && (turned(a, b) || turned(b, a)) {
         return PersonLevel::OrderSwapped;
+    }
+    if traits_differ(a, b) {
+        return PersonLevel::Different;
     }
     let mut unlike_sound = 0;
     let mut unlike_shape = 0;
@@ -182,6 +185,20 @@ fn chinese(a: &PersonName, b: &PersonName) -> PersonLevel {
     } else {
         PersonLevel::Different
     }
+}
+
+/// Whether two names have for certain a pair of characters that sound unlike and one that look unlike. Most names
+/// that have nothing to do with each other do.
+fn traits_differ(a: &PersonName, b: &PersonName) -> bool {
+    let pairs = || {
+        a.keys
+            .traits
+            .iter()
+            .zip(&b.keys.traits)
+            .take(usize::from(a.keys.words))
+    };
+    pairs().any(|(x, y)| x.sounds & y.sounds == 0 && x.shapes != y.shapes)
+        && pairs().any(|(x, y)| x.shapes & y.shapes == 0)
 }
 
 /// Whether a Latin name spells a Chinese one, or gives initials of it.

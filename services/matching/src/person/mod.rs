@@ -12,7 +12,7 @@ mod tests;
 
 pub use compare::{PersonAgreement, PersonLevel, compare_persons};
 
-use crate::han::{is_han, simplify, tidy};
+use crate::han::{is_han, shape_bits, simplify, tidy};
 use crate::{hash, pinyin};
 
 /// A name of a person and its parts.
@@ -40,6 +40,18 @@ pub(crate) struct PersonKeys {
     pub family_first: u64,
     pub given_first: u64,
     pub words: u8,
+    /// Sum of a Chinese name's characters: names of the same characters have the same.
+    pub sum: u32,
+    /// Its first characters.
+    pub traits: [Traits; 4],
+}
+
+/// What a character sounds and looks like, a bit for each reading and each class of look-alikes. Characters
+/// without a common bit are not alike.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Traits {
+    pub sounds: u64,
+    pub shapes: u64,
 }
 
 /// What a blocking key of a person's name is made of. Keys of different kinds never meet.
@@ -149,6 +161,8 @@ impl PersonName {
             family_first: hash::key(&format!("{family}{rest}")),
             given_first: hash::key(&format!("{rest}{family}")),
             words: ends.len().min(255) as u8,
+            sum: name.chars().fold(0, |sum, c| sum.wrapping_add(u32::from(c))),
+            traits: traits(&name, surname),
         };
         PersonName {
             display: text.replace(' ', "").into(),
@@ -188,6 +202,7 @@ impl PersonName {
             family_first: hash::key(&letters),
             given_first: if key.is_empty() { 0 } else { hash::key(&turned) },
             words: all.len().min(255) as u8,
+            ..PersonKeys::default()
         };
         PersonName {
             display: text.into(),
@@ -237,6 +252,20 @@ impl PersonName {
         keys.dedup();
         keys.into_iter()
     }
+}
+
+/// The traits of the first characters; of the very first also the readings as a surname.
+fn traits(name: &str, surname: &str) -> [Traits; 4] {
+    let bit = |reading: &str| 1 << (hash::key(reading) % 64);
+    let mut all = [Traits::default(); 4];
+    for (traits, c) in all.iter_mut().zip(name.chars()) {
+        traits.sounds = pinyin::each_reading(c).fold(0, |bits, reading| bits | bit(reading));
+        traits.shapes = shape_bits(c);
+    }
+    for reading in surname_readings(surname) {
+        all[0].sounds |= bit(&reading);
+    }
+    all
 }
 
 /// Upper case without accents; hyphens inside a word join it (`Xiao-Ming`), `Ü` is `V` as on Chinese papers.
