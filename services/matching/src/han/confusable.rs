@@ -40,13 +40,13 @@ fn pairs() -> &'static HashSet<(char, char)> {
 }
 
 /// For each character the groups that it is in, a bit for each; some groups share one.
-fn group_bits() -> &'static HashMap<char, u64> {
-    static MAP: OnceLock<HashMap<char, u64>> = OnceLock::new();
+fn group_bits() -> &'static HashMap<char, u16> {
+    static MAP: OnceLock<HashMap<char, u16>> = OnceLock::new();
     MAP.get_or_init(|| {
         let mut map = HashMap::new();
         for (at, group) in GROUPS.iter().enumerate() {
             for c in group.chars() {
-                *map.entry(c).or_default() |= 1 << (at % 64);
+                *map.entry(c).or_default() |= 1 << (at % 16);
             }
         }
         map
@@ -54,8 +54,8 @@ fn group_bits() -> &'static HashMap<char, u64> {
 }
 
 /// Bits of which two characters share one when they look alike, and seldom when not.
-pub(crate) fn shape_bits(c: char) -> u64 {
-    1 << (u32::from(shape(c)) % 64) | group_bits().get(&c).copied().unwrap_or_default()
+pub(crate) fn shape_bits(c: char) -> u16 {
+    1 << (u32::from(shape(c)) % 16) | group_bits().get(&c).copied().unwrap_or_default()
 }
 
 /// The character that stands for the look-alike class of `c`; `c` itself when it is in none.
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn a_class_folds_to_itself() {
         for group in CLASSES.iter().chain(GROUPS) {
-            let bits = group.chars().map(shape_bits).fold(u64::MAX, |a, b| a & b);
+            let bits = group.chars().map(shape_bits).fold(u16::MAX, |a, b| a & b);
             assert_ne!(bits, 0, "{group}");
         }
         for class in CLASSES {

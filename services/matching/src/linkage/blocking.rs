@@ -131,11 +131,13 @@ impl Blocks {
     }
 
     /// Calls `each` with every pair (lower number first) once, and collects what it gives, in an order that does
-    /// not depend on threads. The second result is the number of pairs.
-    pub fn for_each_pair<T: Send>(
+    /// not depend on threads. Before the pairs of a block `enter` may load what `each` needs of its members; pairs
+    /// come with the two places in the block. The second result is the number of pairs.
+    pub fn for_each_pair<S: Default, T: Send>(
         &self,
         records: &Records,
-        each: impl Fn(u32, u32) -> Option<T> + Sync,
+        enter: impl Fn(&[u32], &mut S) + Sync,
+        each: impl Fn(&S, [usize; 2], u32, u32) -> Option<T> + Sync,
     ) -> (Vec<T>, u64) {
         const BLOCKS_A_TASK: usize = 2048;
         let tasks = self.len().div_ceil(BLOCKS_A_TASK);
@@ -145,20 +147,22 @@ impl Blocks {
                 let mut out = Vec::new();
                 let mut pairs = 0;
                 let mut lower: Vec<&[u32]> = Vec::new();
+                let mut loaded = S::default();
                 for number in task * BLOCKS_A_TASK..((task + 1) * BLOCKS_A_TASK).min(self.len()) {
                     let block = self.block(number);
                     lower.clear();
                     lower.extend(block.iter().map(|member| self.blocks_below(*member, number)));
+                    enter(block, &mut loaded);
                     for (at, a) in block.iter().enumerate() {
-                        for (b, lower_b) in block.iter().zip(&lower).skip(at + 1) {
+                        for (place, b) in block.iter().enumerate().skip(at + 1) {
                             if self.across_sources && records.source(*a) == records.source(*b) {
                                 continue;
                             }
-                            if meet(lower[at], lower_b) {
+                            if meet(lower[at], lower[place]) {
                                 continue;
                             }
                             pairs += 1;
-                            out.extend(each((*a).min(*b), (*a).max(*b)));
+                            out.extend(each(&loaded, [at, place], *a, *b));
                         }
                     }
                 }

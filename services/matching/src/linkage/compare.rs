@@ -4,6 +4,7 @@ use super::level::Level;
 use super::records::Records;
 use super::schema::FieldKind;
 use super::similarity::{distance_at_most, is_prefix};
+use super::sketch::{Glance, Sketch, may_be_phones};
 use super::values::{MISSING, Values};
 use crate::address::AddressAgreement;
 use crate::{AddressLevel, OrgLevel, PersonLevel, compare_addresses, compare_orgs, compare_persons};
@@ -17,15 +18,6 @@ pub struct Comparator<'r> {
     swap_values: Option<&'r Values>,
 }
 
-/// What the numbers of two values tell before the values are looked into.
-pub enum Glance {
-    /// One is missing, and no other field may hold it.
-    Missing,
-    /// They are not equal in any writing.
-    Unequal,
-    Unknown,
-}
-
 impl<'r> Comparator<'r> {
     /// Compares `field`; values that differ are also held against those of `swap`, with which files confuse it.
     pub fn new(records: &'r Records, field: usize, swap: Option<usize>) -> Self {
@@ -37,18 +29,18 @@ impl<'r> Comparator<'r> {
         }
     }
 
-    /// What the numbers in two rows tell about the level.
+    /// The field compared.
+    pub fn field(&self) -> usize {
+        self.field
+    }
+
+    /// What the sketches of two values of the field tell. Nothing, when another field may hold the value.
     #[inline]
-    pub fn glance(&self, a: &[u32], b: &[u32]) -> Glance {
-        let (x, y) = (a[self.field], b[self.field]);
-        if self.swap.is_some() || x == y && x != MISSING {
+    pub fn glance(&self, x: &Sketch, y: &Sketch) -> Glance {
+        if self.swap.is_some() {
             Glance::Unknown
-        } else if x == MISSING || y == MISSING {
-            Glance::Missing
-        } else if self.values.kind() == FieldKind::OrgName && !self.values.is_one_term(x, y) {
-            Glance::Unequal
         } else {
-            Glance::Unknown
+            Sketch::glance(self.values.kind(), x, y)
         }
     }
 
@@ -311,11 +303,6 @@ fn dates(a: &[u16], b: &[u16]) -> Level {
         None if a.len() >= 4 && b.len() >= 4 && a[..4] == b[..4] => Level::Related,
         None => Level::Different,
     }
-}
-
-/// Whether [`phones`] may find two phones alike: a slip changes two bits, and an end has no bits of its own.
-fn may_be_phones((x, y): (u64, u64)) -> bool {
-    (x ^ y).count_ones() <= 2 || x & !y == 0 || y & !x == 0
 }
 
 /// Phones: one slip, or the area code is missing.

@@ -4,11 +4,12 @@
 //! frequency (Winkler, "Frequency-based matching in Fellegi-Sunter model", 2000), smoothed so that small files
 //! do not make every value look common.
 
-use super::compare::{Comparator, Glance};
+use super::compare::Comparator;
 use super::level::{LEVELS, Level, Pattern};
 use super::model::{COMPARISONS_MAX, Model, ModelComparison};
 use super::records::Records;
 use super::schema::FieldKind;
+use super::sketch::{GLANCES, Glance, Sketch};
 use super::values::{MISSING, Values};
 
 /// Records' worth of trust in the model's u of equality, against the frequencies counted in the data.
@@ -27,8 +28,8 @@ struct Weighted<'r> {
     swapped_exact: Option<(f64, f64)>,
     /// The most that the comparison can add.
     most: f64,
-    /// The most that it can add for values that are not equal in any writing.
-    most_unequal: f64,
+    /// The most that it can add after each glance.
+    at_most: [f64; GLANCES],
     /// Place of the comparison in the model.
     place: usize,
 }
@@ -107,7 +108,8 @@ impl<'r> Scorer<'r> {
         let mut ceilings = [0.0; COMPARISONS_MAX];
         let mut reachable = self.prior;
         for (ceiling, c) in ceilings.iter_mut().zip(&self.comparisons) {
-            *ceiling = c.at_most(row_a, row_b);
+            let sketch = |row: &[u32]| c.values.sketch(row[c.comparator.field()]);
+            *ceiling = c.at_most(sketch(row_a), sketch(row_b));
             reachable += *ceiling;
         }
         let mut levels = [(Level::Missing, MISSING); COMPARISONS_MAX];
@@ -134,6 +136,20 @@ impl<'r> Scorer<'r> {
             }
         }
         Some(score)
+    }
+
+    /// Loads what [`Screen::passes`] looks at, of the records of a block.
+    pub(crate) fn screen(&self, block: &[u32], screen: &mut Screen) {
+        screen.members = block.len();
+        screen.sketches.clear();
+        for c in &self.comparisons {
+            let numbers = block
+                .iter()
+                .map(|record| self.records.row(*record)[c.comparator.field()]);
+            screen
+                .sketches
+                .extend(numbers.map(|number| *c.values.sketch(number)));
+        }
     }
 
     /// The levels of two records, all of them.
@@ -165,14 +181,10 @@ impl<'r> Scorer<'r> {
 }
 
 impl Weighted<'_> {
-    /// The most that the comparison can add for two rows, by what their value numbers tell.
+    /// The most that the comparison can add for two values, by their sketches.
     #[inline]
-    fn at_most(&self, a: &[u32], b: &[u32]) -> f64 {
-        match self.comparator.glance(a, b) {
-            Glance::Missing => self.weights[Level::Missing as usize],
-            Glance::Unequal => self.most_unequal,
-            Glance::Unknown => self.most,
-        }
+    fn at_most(&self, a: &Sketch, b: &Sketch) -> f64 {
+        self.at_most[self.comparator.glance(a, b) as usize]
     }
 
     #[inline]
@@ -194,6 +206,24 @@ impl Weighted<'_> {
         let others = f64::from(self.values.count(value).saturating_sub(2)) * others_share(self.values.kind());
         let all = self.values.present() as f64;
         ((others + FREQUENCY_PRIOR_RECORDS * u) / (all + FREQUENCY_PRIOR_RECORDS)).clamp(LEAST_U, 1.0)
+    }
+}
+
+/// The sketches of the records of a block: those of one comparison after those of another.
+#[derive(Debug, Default)]
+pub(crate) struct Screen {
+    members: usize,
+    sketches: Vec<Sketch>,
+}
+
+impl Screen {
+    /// Whether the score of the records at two places of the block may reach `least`.
+    #[inline]
+    pub fn passes(&self, scorer: &Scorer<'_>, [a, b]: [usize; 2], least: f64) -> bool {
+        let most = |(c, sketches): (&Weighted<'_>, &[Sketch])| c.at_most(&sketches[a], &sketches[b]);
+        let fields = self.sketches.chunks_exact(self.members);
+        let reachable = scorer.prior + scorer.comparisons.iter().zip(fields).map(most).sum::<f64>();
+        reachable >= least - ROUNDING
     }
 }
 
@@ -249,7 +279,7 @@ fn weighted<'r>(place: usize, model: &ModelComparison, records: &'r Records) -> 
         exact: pair(Level::Exact),
         swapped_exact: swap.and_then(|_| pair(Level::SwappedExact)),
         most: 0.0,
-        most_unequal: 0.0,
+        at_most: [0.0; GLANCES],
         place,
     };
     let rarest = |equal: Option<(f64, f64)>| {
@@ -259,8 +289,22 @@ fn weighted<'r>(place: usize, model: &ModelComparison, records: &'r Records) -> 
     weighted.most = most
         .max(rarest(weighted.exact))
         .max(rarest(weighted.swapped_exact));
+    let of = |level: Level| weights[level as usize];
     let unequal = known.iter().filter(|l| **l != Level::Exact);
-    weighted.most_unequal = unequal.map(|l| weights[*l as usize]).fold(0.0, f64::max);
+    for (glance, most) in [
+        (Glance::Missing, of(Level::Missing)),
+        (Glance::Equal, weighted.most),
+        (Glance::Conflict, of(Level::Conflict)),
+        (Glance::Different, of(Level::Different)),
+        (
+            Glance::AtMostRelated,
+            of(Level::Related).max(of(Level::Different)),
+        ),
+        (Glance::Unequal, unequal.map(|l| of(*l)).fold(0.0, f64::max)),
+        (Glance::Unknown, weighted.most),
+    ] {
+        weighted.at_most[glance as usize] = most;
+    }
     Some(weighted)
 }
 

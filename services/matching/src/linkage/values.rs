@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::schema::FieldKind;
 use super::similarity::{mask, symbols};
+use super::sketch::Sketch;
 use crate::identifier::{IdNumber, Uscc, norm_account, norm_email, norm_phone};
 use crate::name::says_nothing_in_any_case;
 use crate::org::{KEY_KINDS, KeyKind, OrgName};
@@ -25,9 +26,7 @@ pub struct Values {
     text_ends: Vec<usize>,
     symbols: Vec<u16>,
     symbol_ends: Vec<usize>,
-    masks: Vec<u64>,
-    /// Whether an identifier's check digit holds.
-    valid: Vec<bool>,
+    sketches: Vec<Sketch>,
     /// For names of organisations: the names taken apart, and their blocking keys.
     orgs: Vec<OrgName>,
     org_keys: [Lists; KEY_KINDS],
@@ -70,8 +69,7 @@ impl Values {
             text_ends: vec![0, 0],
             symbols: Vec::new(),
             symbol_ends: vec![0, 0],
-            masks: vec![0],
-            valid: vec![false],
+            sketches: vec![Sketch::default()],
             orgs: Vec::new(),
             org_keys: Default::default(),
             persons: Vec::new(),
@@ -122,12 +120,16 @@ impl Values {
         if let Some(found) = self.find(hash, text) {
             return found;
         }
-        let number = self.masks.len() as u32;
+        let number = self.sketches.len() as u32;
         self.texts.push_str(text);
         self.text_ends.push(self.texts.len());
         let start = self.symbols.len();
         self.symbols.extend(symbols(text));
-        self.masks.push(mask(&self.symbols[start..]));
+        self.sketches.push(Sketch {
+            number,
+            mask: mask(&self.symbols[start..]),
+            ..Sketch::default()
+        });
         self.symbol_ends.push(self.symbols.len());
         self.lookup.insert_unique(hash, (hash, number), |(hash, _)| *hash);
         number
@@ -136,18 +138,22 @@ impl Values {
     /// Takes apart the names of values added since the last time, and gives the values their terms.
     fn prepare(&mut self) {
         match self.kind {
-            FieldKind::Uscc => self
-                .valid
-                .extend(self.read(self.valid.len(), |t| Uscc::parse(t).is_ok())),
-            FieldKind::IdNumber => self
-                .valid
-                .extend(self.read(self.valid.len(), |t| IdNumber::parse(t).is_ok())),
-            FieldKind::PersonName => self
-                .persons
-                .extend(self.read(self.persons.len(), PersonName::parse)),
-            FieldKind::Address => self
-                .addresses
-                .extend(self.read(self.addresses.len(), Address::parse)),
+            FieldKind::Uscc => self.check(|text| Uscc::parse(text).is_ok()),
+            FieldKind::IdNumber => self.check(|text| IdNumber::parse(text).is_ok()),
+            FieldKind::PersonName => {
+                let from = self.persons.len();
+                self.persons.extend(self.read(from, PersonName::parse));
+                for (sketch, name) in self.sketches[from..].iter_mut().zip(&self.persons[from..]) {
+                    sketch.of_person(name);
+                }
+            }
+            FieldKind::Address => {
+                let from = self.addresses.len();
+                self.addresses.extend(self.read(from, Address::parse));
+                for (sketch, address) in self.sketches[from..].iter_mut().zip(&self.addresses[from..]) {
+                    sketch.of_address(address);
+                }
+            }
             FieldKind::OrgName => {
                 let new = self.read(self.orgs.len(), |text| {
                     let name = OrgName::parse(text);
@@ -164,8 +170,7 @@ impl Values {
             }
             _ => {}
         }
-        self.valid.resize(self.masks.len(), false);
-        for number in self.terms.len()..self.masks.len() {
+        for number in self.terms.len()..self.sketches.len() {
             let term = match self.orgs.get(number) {
                 Some(name) if name.is_empty() => MISSING,
                 Some(name) => {
@@ -178,12 +183,24 @@ impl Values {
                 self.term_counts.push(0);
             }
             self.terms.push(term);
+            if !self.orgs.is_empty() {
+                self.sketches[number].tag = term;
+            }
+        }
+    }
+
+    /// Notes which of the new codes hold.
+    fn check(&mut self, holds: impl Fn(&str) -> bool + Sync) {
+        let from = self.terms.len();
+        let hold = self.read(from, holds);
+        for (sketch, holds) in self.sketches[from..].iter_mut().zip(hold) {
+            sketch.tag = u32::from(holds);
         }
     }
 
     /// What `read` makes of the texts of the values from a number on.
     fn read<T: Send>(&self, from: usize, read: impl Fn(&str) -> T + Sync) -> Vec<T> {
-        (from..self.masks.len())
+        (from..self.sketches.len())
             .into_par_iter()
             .map(|number| read(self.text(number as u32)))
             .collect()
@@ -245,22 +262,22 @@ impl Values {
     }
 
     pub fn mask(&self, number: u32) -> u64 {
-        self.masks[number as usize]
+        self.sketches[number as usize].mask
     }
 
     /// Whether an identifier's check digit holds.
     pub fn is_valid(&self, number: u32) -> bool {
-        self.valid[number as usize]
+        matches!(self.kind, FieldKind::Uscc | FieldKind::IdNumber) && self.sketches[number as usize].tag == 1
+    }
+
+    /// The value in brief.
+    pub fn sketch(&self, number: u32) -> &Sketch {
+        &self.sketches[number as usize]
     }
 
     /// Records that carry the value, in any writing.
     pub fn count(&self, number: u32) -> u32 {
         self.term_counts[self.terms[number as usize] as usize]
-    }
-
-    /// Whether two values are one value written otherwise.
-    pub fn is_one_term(&self, a: u32, b: u32) -> bool {
-        self.terms[a as usize] == self.terms[b as usize]
     }
 
     /// Records that carry any value.
@@ -270,7 +287,7 @@ impl Values {
 
     /// Number of distinct values, the missing one included.
     pub fn len(&self) -> usize {
-        self.masks.len()
+        self.sketches.len()
     }
 
     pub fn kind(&self) -> FieldKind {

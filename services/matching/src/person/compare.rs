@@ -155,7 +155,7 @@ fn chinese(a: &PersonName, b: &PersonName) -> PersonLevel {
     if a.keys.sum == b.keys.sum && (turned(a, b) || turned(b, a)) {
         return PersonLevel::OrderSwapped;
     }
-    if traits_differ(a, b) {
+    if PersonName::traits_differ(&a.keys.traits, &b.keys.traits) {
         return PersonLevel::Different;
     }
     let mut unlike_sound = 0;
@@ -185,20 +185,6 @@ fn chinese(a: &PersonName, b: &PersonName) -> PersonLevel {
     } else {
         PersonLevel::Different
     }
-}
-
-/// Whether two names have for certain a pair of characters that sound unlike and one that look unlike. Most names
-/// that have nothing to do with each other do.
-fn traits_differ(a: &PersonName, b: &PersonName) -> bool {
-    let pairs = || {
-        a.keys
-            .traits
-            .iter()
-            .zip(&b.keys.traits)
-            .take(usize::from(a.keys.words))
-    };
-    pairs().any(|(x, y)| x.sounds & y.sounds == 0 && x.shapes != y.shapes)
-        && pairs().any(|(x, y)| x.shapes & y.shapes == 0)
 }
 
 /// Whether a Latin name spells a Chinese one, or gives initials of it.

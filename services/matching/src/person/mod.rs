@@ -42,16 +42,9 @@ pub(crate) struct PersonKeys {
     pub words: u8,
     /// Sum of a Chinese name's characters: names of the same characters have the same.
     pub sum: u32,
-    /// Its first characters.
-    pub traits: [Traits; 4],
-}
-
-/// What a character sounds and looks like, a bit for each reading and each class of look-alikes. Characters
-/// without a common bit are not alike.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Traits {
-    pub sounds: u64,
-    pub shapes: u64,
+    /// What its first characters sound and look like: 16 bits for readings, 16 for classes of look-alikes.
+    /// Characters without a common bit are not alike.
+    pub traits: [u32; 4],
 }
 
 /// What a blocking key of a person's name is made of. Keys of different kinds never meet.
@@ -119,6 +112,13 @@ impl PersonName {
         } else {
             Self::latin(name)
         }
+    }
+
+    /// Whether two names of as many characters have for certain a pair that sounds unlike and one that looks
+    /// unlike, by the traits of their characters. Most names that have nothing to do with each other do.
+    pub(crate) fn traits_differ(a: &[u32; 4], b: &[u32; 4]) -> bool {
+        let common = || a.iter().zip(b).map(|(x, y)| x & y);
+        common().any(|bits| bits & 0xffff == 0) && common().any(|bits| bits >> 16 == 0)
     }
 
     /// Whether the text holds no name at all.
@@ -254,16 +254,22 @@ impl PersonName {
     }
 }
 
-/// The traits of the first characters; of the very first also the readings as a surname.
-fn traits(name: &str, surname: &str) -> [Traits; 4] {
-    let bit = |reading: &str| 1 << (hash::key(reading) % 64);
-    let mut all = [Traits::default(); 4];
+/// The traits of the first characters; of the very first also the readings as a surname. Where there are no more
+/// characters all bits are set.
+fn traits(name: &str, surname: &str) -> [u32; 4] {
+    let bit = |reading: &str| 1 << (hash::key(reading) % 16);
+    let mut all = [u32::MAX; 4];
     for (traits, c) in all.iter_mut().zip(name.chars()) {
-        traits.sounds = pinyin::each_reading(c).fold(0, |bits, reading| bits | bit(reading));
-        traits.shapes = shape_bits(c);
+        let unread = if pinyin::reading(c).is_none() {
+            1 << (u32::from(c) % 16)
+        } else {
+            0
+        };
+        let sounds = pinyin::each_reading(c).fold(unread, |bits, reading| bits | bit(reading));
+        *traits = u32::from(shape_bits(c)) << 16 | sounds;
     }
     for reading in surname_readings(surname) {
-        all[0].sounds |= bit(&reading);
+        all[0] |= bit(&reading);
     }
     all
 }
