@@ -12,6 +12,10 @@ use std::time::Instant;
 
 use matching::linkage::{Linker, Model, Options, Records, Schema, layout, link, probability, settle_names};
 
+/// As the product uses it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Failure = Box<dyn std::error::Error>;
 
 struct File {

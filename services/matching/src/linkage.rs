@@ -19,6 +19,7 @@ mod rules;
 mod schema;
 mod score;
 mod similarity;
+mod sketch;
 mod table;
 mod train;
 mod values;

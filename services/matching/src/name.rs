@@ -6,8 +6,7 @@
 //! never turns traditional characters into simplified ones, drops no region and no trade: what is alike
 //! beyond that is a candidate for the probabilistic matcher, not an equal name.
 
-use unicode_normalization::{UnicodeNormalization, is_nfkc};
-
+use crate::han;
 use crate::identifier::{is_dash, is_invisible};
 use crate::radicals;
 
@@ -26,7 +25,8 @@ pub fn strict_key(name: &str) -> String {
             break;
         }
     }
-    if text.contains("有限责任公司") {
+    // One character is found much faster than a word.
+    if text.contains('责') {
         text = text.replace("有限责任公司", "有限公司");
     }
     if is_name(&text) { text } else { String::new() }
@@ -36,10 +36,9 @@ pub fn strict_key(name: &str) -> String {
 fn written_form(name: &str) -> String {
     let name = name.trim_start_matches(|c| is_invisible(c) || is_enclosed_number(c));
     let mut out = String::with_capacity(name.len());
-    if is_nfkc(name) {
-        name.chars().for_each(|c| push_folded(c, &mut out));
-    } else {
-        name.nfkc().for_each(|c| push_folded(c, &mut out));
+    han::nfkc(name, |c| push_folded(c, &mut out));
+    if !out.bytes().any(|b| matches!(b, b'.' | b',')) {
+        return out;
     }
     let dots: Vec<(usize, char)> = out
         .char_indices()
@@ -65,6 +64,7 @@ fn leads_numbering(text: &str, at: usize) -> bool {
 
 fn push_folded(c: char, out: &mut String) {
     match c {
+        c if han::is_common(c) => out.push(c),
         c if is_invisible(c) => {}
         '(' | '〔' | '【' | '﹝' | '[' | '{' | '〖' | '❨' | '❲' => out.push('('),
         ')' | '〕' | '】' | '﹞' | ']' | '}' | '〗' | '❩' | '❳' => out.push(')'),
@@ -182,7 +182,8 @@ fn strip_back(text: &mut String) {
         && is_remark(text[open + 1..].trim_end_matches(')'))
     {
         text.truncate(open);
-    } else if let Some(at) = text.find("曾用名")
+    } else if text.contains('曾')
+        && let Some(at) = text.find("曾用名")
         && at > 0
     {
         text.truncate(at);
@@ -241,7 +242,8 @@ fn is_remark(inside: &str) -> bool {
 
 /// Whether a key has at least two letters or Han characters and is no word for "none".
 fn is_name(key: &str) -> bool {
-    key.chars().filter(|c| c.is_alphabetic()).count() >= 2 && !says_nothing(key)
+    let mut letters = key.chars().filter(|c| han::is_common(*c) || c.is_alphabetic());
+    letters.nth(1).is_some() && !says_nothing(key)
 }
 
 /// What people write into a column to leave it empty, in upper case.
@@ -271,6 +273,18 @@ const NOTHING: [&str; 20] = [
 /// Whether a text in upper case only says that there is nothing to say.
 pub(crate) fn says_nothing(text: &str) -> bool {
     NOTHING.contains(&text)
+}
+
+/// As [`says_nothing`], for a text in any case. Allocates nothing for most texts.
+pub(crate) fn says_nothing_in_any_case(text: &str) -> bool {
+    // No word has more than nine bytes, and no letter more than twice as many as its capital.
+    if text.len() > 18 {
+        return false;
+    }
+    if text.chars().all(|c| c.is_ascii() || han::is_common(c)) {
+        return NOTHING.iter().any(|word| word.eq_ignore_ascii_case(text));
+    }
+    says_nothing(&text.to_uppercase())
 }
 
 /// Ends of names that say "a part of": what stands before the place is the parent.
@@ -332,7 +346,7 @@ pub fn branch_of(name: &str) -> Option<String> {
 pub(crate) fn parent_of_key(key: &str) -> Option<&str> {
     let end = BRANCH_ENDS
         .iter()
-        .filter(|end| key.ends_with(*end))
+        .filter(|end| key.as_bytes().last() == end.as_bytes().last() && key.ends_with(*end))
         .max_by_key(|end| end.len())?;
     let before = &key[..key.len() - end.len()];
     // The last whole organisation named before; a branch of a branch belongs to the branch.

@@ -19,6 +19,12 @@ pub fn readings(c: char) -> Vec<&'static str> {
     all
 }
 
+/// As [`readings`], some of them twice; allocates nothing.
+pub(crate) fn each_reading(c: char) -> impl Iterator<Item = &'static str> {
+    let others = c.to_pinyin_multi().into_iter().flatten().map(|p| p.plain());
+    others.chain(reading(c))
+}
+
 /// Whether two characters share a reading (tones aside).
 pub fn sounds_like(a: char, b: char) -> bool {
     some_readings(a, b, |x, y| x == y)

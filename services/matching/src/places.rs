@@ -88,9 +88,15 @@ impl fmt::Display for Place {
 
 struct Gazetteer {
     names: HashMap<Place, &'static str>,
-    /// Every written form to the places that it may mean, and whether it needs one above it to be believed.
-    forms: HashMap<&'static str, Vec<(Place, bool)>>,
-    longest_chars: usize,
+    /// Every written form by its first two characters, which rule most texts out; the longest first.
+    forms: HashMap<[char; 2], Vec<Form>>,
+}
+
+/// What people write for a division.
+struct Form {
+    text: &'static str,
+    /// The places that it may mean, and whether it needs one above it to be believed.
+    places: Vec<(Place, bool)>,
 }
 
 /// Counties whose name without 市 is an ordinary 字号.
@@ -109,7 +115,6 @@ fn gazetteer() -> &'static Gazetteer {
         let mut g = Gazetteer {
             names: HashMap::new(),
             forms: HashMap::new(),
-            longest_chars: 0,
         };
         g.add(
             Place::CHINA,
@@ -154,6 +159,9 @@ fn gazetteer() -> &'static Gazetteer {
         for (form, code) in EXTRA {
             g.form(form, Place(*code), false);
         }
+        for forms in g.forms.values_mut() {
+            forms.sort_by_key(|form| std::cmp::Reverse(form.text.len()));
+        }
         g
     })
 }
@@ -182,16 +190,29 @@ impl Gazetteer {
     }
 
     fn form(&mut self, form: &'static str, place: Place, weak: bool) {
-        let length = form.chars().count();
-        if length < 2 {
-            return;
+        let Some(opening) = opening(form) else { return };
+        let forms = self.forms.entry(opening).or_default();
+        let at = forms
+            .iter()
+            .position(|known| known.text == form)
+            .unwrap_or(forms.len());
+        if at == forms.len() {
+            forms.push(Form {
+                text: form,
+                places: Vec::new(),
+            });
         }
-        self.longest_chars = self.longest_chars.max(length);
-        let places = self.forms.entry(form).or_default();
+        let places = &mut forms[at].places;
         if !places.iter().any(|(known, _)| *known == place) {
             places.push((place, weak));
         }
     }
+}
+
+/// The first two characters.
+fn opening(text: &str) -> Option<[char; 2]> {
+    let mut chars = text.chars();
+    Some([chars.next()?, chars.next()?])
 }
 
 const PEOPLES: &[&str] = &[
@@ -311,17 +332,9 @@ pub fn front(text: &str, within: Option<Place>) -> Option<Found> {
 
 /// One division at the front; with `below`, only one that lies in `above`.
 fn one(text: &str, above: Option<Place>, below: bool) -> Option<(Place, usize)> {
-    let g = gazetteer();
-    let mut ends = [0usize; 24];
-    let mut count = 0;
-    for (at, c) in text.char_indices().take(g.longest_chars.min(ends.len())) {
-        ends[count] = at + c.len_utf8();
-        count += 1;
-    }
-    for &end in ends[..count].iter().rev() {
-        let Some(places) = g.forms.get(&text[..end]) else {
-            continue;
-        };
+    let forms = gazetteer().forms.get(&opening(text)?)?;
+    for form in forms.iter().filter(|form| text.starts_with(form.text)) {
+        let (places, end) = (&form.places, form.text.len());
         let inside = above.and_then(|above| {
             places
                 .iter()
@@ -333,7 +346,7 @@ fn one(text: &str, above: Option<Place>, below: bool) -> Option<(Place, usize)> 
         if below {
             // "吉林省吉林市" and "上海市上海…": the same place again says nothing new.
             if let Some((place, _)) = places.iter().find(|(place, _)| above == Some(*place))
-                && text[..end].ends_with(['市', '省', '区', '县'])
+                && form.text.ends_with(['市', '省', '区', '县'])
             {
                 return Some((*place, end));
             }

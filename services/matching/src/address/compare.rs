@@ -1,6 +1,6 @@
 //! How two addresses stand to each other.
 
-use super::Address;
+use super::{Address, AddressKeys};
 use crate::org::single_edit_is_slip;
 
 /// From "elsewhere" to "equal": how far down the two agree.
@@ -108,17 +108,15 @@ pub fn compare_addresses(a: &Address, b: &Address) -> AddressAgreement {
         (Some(p), Some(q)) => {
             let nested = p == q || p.contains(q) || q.contains(p);
             // Districts are left out or renamed; the same road and number in one city are one.
-            let city = p.prefecture().is_some() && p.prefecture() == q.prefecture();
-            let municipality =
-                p.prefecture().is_none() && q.prefecture().is_none() && p.province() == q.province();
-            if !nested && !city && !municipality {
+            if !nested && x.city != y.city {
                 return at(AddressLevel::Different);
             }
             true
         }
         _ => false,
     };
-    let road = x.road != 0 && (x.road == y.road || y.road != 0 && same_road(&a.road, &b.road));
+    let road = x.road != 0
+        && (x.road == y.road || y.road != 0 && may_be_one_road(x, y) && same_road(&a.road, &b.road));
     let differ = |p: u64, q: u64| p != 0 && q != 0 && p != q;
     let agree = |p: u64, q: u64| p != 0 && p == q;
     let at_site = agree(x.site, y.site) && !differ(x.number, y.number);
@@ -148,6 +146,16 @@ pub fn compare_addresses(a: &Address, b: &Address) -> AddressAgreement {
 
 fn differs(a: &str, b: &str) -> bool {
     !a.is_empty() && !b.is_empty() && a != b
+}
+
+/// Whether [`same_road`] may hold: one character replaced, or one name the end of the other.
+fn may_be_one_road(x: &AddressKeys, y: &AddressKeys) -> bool {
+    let (short, long) = if x.road_length <= y.road_length {
+        (x.road_mask, y.road_mask)
+    } else {
+        (y.road_mask, x.road_mask)
+    };
+    short & !long == 0 || (short ^ long).count_ones() <= 2
 }
 
 /// Roads that differ by a look-alike or homophone, or by what stands before them (a zone, a village).

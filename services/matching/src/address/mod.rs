@@ -43,6 +43,11 @@ pub struct Address {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct AddressKeys {
     pub all: u64,
+    /// The code of the prefecture, or of the province where there is none between.
+    pub city: u32,
+    /// Bytes of the road's name, and a bit for each of its characters.
+    pub road_length: u32,
+    pub road_mask: u64,
     pub road: u64,
     pub number: u64,
     pub site: u64,
@@ -87,12 +92,9 @@ impl Address {
         if k.number == 0 && k.site == 0 {
             return 0;
         }
-        let city = self.place.map_or(0, |place| {
-            u64::from(place.prefecture().unwrap_or(place.province()).code())
-        });
         // With a number, the name of the tower on it says nothing new.
         let site = if k.number == 0 { k.site } else { 0 };
-        hash::join(&[city, k.road, k.number, site, k.building])
+        hash::join(&[u64::from(k.city), k.road, k.number, site, k.building])
     }
 
     /// The keys to block by; none for a text that is no address or reaches no number.

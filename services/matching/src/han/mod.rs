@@ -9,6 +9,7 @@ mod simplify;
 mod tables;
 mod tidy;
 
+pub(crate) use confusable::shape_bits;
 pub use confusable::{fold_shape, latin_twin, looks_like, shape};
 pub use simplify::{is_traditional, simplify};
 pub use tidy::{Tidy, tidy};
@@ -17,6 +18,32 @@ pub use tidy::{Tidy, tidy};
 pub fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'
         | '\u{20000}'..='\u{323af}' | '〇')
+}
+
+/// Whether a character is of the main block of ideographs: one writing, no case, as most of any Chinese text.
+pub(crate) fn is_common(c: char) -> bool {
+    matches!(c, '\u{4e00}'..='\u{9fff}')
+}
+
+/// Calls `each` with the characters of the text in NFKC. Ideographs, ASCII and its full-width twins, of which
+/// nearly all texts consist, are mapped one by one.
+pub(crate) fn nfkc(text: &str, each: impl FnMut(char)) {
+    use unicode_normalization::UnicodeNormalization as _;
+    if text.chars().all(|c| {
+        c.is_ascii() || is_common(c) || matches!(c, '\u{3000}'..='\u{3002}' | '\u{ff01}'..='\u{ff5e}')
+    }) {
+        text.chars().map(half_width).for_each(each);
+    } else {
+        text.nfkc().for_each(each);
+    }
+}
+
+fn half_width(c: char) -> char {
+    match c {
+        '\u{3000}' => ' ',
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        c => c,
+    }
 }
 
 /// The number a Chinese or Arabic numeral below ten thousand says (`十二`, `一百零三`, `二〇二`, `12`).
@@ -56,32 +83,40 @@ pub fn numeral(text: &str) -> Option<u32> {
 }
 
 fn digit_of(c: char) -> Option<u32> {
-    if c.is_ascii_digit() {
-        return c.to_digit(10);
-    }
-    let digits = [
-        "〇零",
-        "一壹",
-        "二贰两",
-        "三叁",
-        "四肆",
-        "五伍",
-        "六陆",
-        "七柒",
-        "八捌",
-        "九玖",
-    ];
-    digits.iter().position(|d| d.contains(c)).map(|d| d as u32)
+    Some(match c {
+        '0'..='9' => u32::from(c) - u32::from('0'),
+        '〇' | '零' => 0,
+        '一' | '壹' => 1,
+        '二' | '贰' | '两' => 2,
+        '三' | '叁' => 3,
+        '四' | '肆' => 4,
+        '五' | '伍' => 5,
+        '六' | '陆' => 6,
+        '七' | '柒' => 7,
+        '八' | '捌' => 8,
+        '九' | '玖' => 9,
+        _ => return None,
+    })
 }
 
 /// Whether a character can be part of a numeral that [`numeral`] reads.
 pub fn is_numeral(c: char) -> bool {
-    digit_of(c).is_some() || "十拾百佰千仟廿".contains(c)
+    digit_of(c).is_some() || matches!(c, '十' | '拾' | '百' | '佰' | '千' | '仟' | '廿')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_short_way_to_nfkc_leads_where_the_long_one_does() {
+        use unicode_normalization::UnicodeNormalization as _;
+        let all = (0..=0xffff).filter_map(char::from_u32);
+        for c in all.filter(|c| c.is_ascii() || is_common(*c) || half_width(*c) != *c || "、。".contains(*c))
+        {
+            assert!(c.nfkc().eq([half_width(c)]), "{c}");
+        }
+    }
 
     #[test]
     fn numerals_of_both_kinds() {

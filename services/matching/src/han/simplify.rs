@@ -19,6 +19,17 @@ struct Simplifier {
 const FIRST: u32 = 0x3400;
 const LAST: u32 = 0x9fff;
 
+impl Simplifier {
+    fn changes(&self, c: char) -> bool {
+        let code = u32::from(c);
+        if !(FIRST..=LAST).contains(&code) {
+            return false;
+        }
+        let at = (code - FIRST) as usize;
+        self.changed[at / 64] >> (at % 64) & 1 == 1
+    }
+}
+
 fn simplifier() -> &'static Simplifier {
     static SIMPLIFIER: OnceLock<Simplifier> = OnceLock::new();
     SIMPLIFIER.get_or_init(|| {
@@ -43,23 +54,22 @@ fn simplifier() -> &'static Simplifier {
 
 /// Whether a character has a simplified form of its own.
 pub fn is_traditional(c: char) -> bool {
-    let code = u32::from(c);
-    if !(FIRST..=LAST).contains(&code) {
-        return false;
-    }
-    let at = (code - FIRST) as usize;
-    simplifier().changed[at / 64] >> (at % 64) & 1 == 1
+    simplifier().changes(c)
 }
 
 /// The text in simplified characters. Phrases are kept together (`乾坤` stays, `後臺` becomes `后台`); text
 /// without traditional characters is returned as it is, without touching the converter.
 pub fn simplify(text: &str) -> String {
-    if text.is_ascii() || !text.chars().any(is_traditional) {
+    if text.is_ascii() {
         return text.to_owned();
     }
-    let Some(converter) = &simplifier().converter else {
+    let simplifier = simplifier();
+    let Some(converter) = &simplifier.converter else {
         return text.to_owned();
     };
+    if !text.chars().any(|c| simplifier.changes(c)) {
+        return text.to_owned();
+    }
     let converted = converter.convert(text);
     if !text.chars().any(|c| kept(c).is_some()) || converted.chars().count() != text.chars().count() {
         return converted;

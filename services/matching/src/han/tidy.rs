@@ -1,9 +1,7 @@
 //! Folding of writing, and the remarks that a name carries without being part of it.
 
-use unicode_normalization::UnicodeNormalization;
-
 use super::confusable::latin_twin;
-use super::is_han;
+use super::{is_common, is_han, nfkc};
 use crate::identifier::{is_dash, is_invisible};
 use crate::radicals;
 
@@ -35,7 +33,8 @@ pub fn tidy(raw: &str) -> Tidy {
         tidy.text.truncate(open);
         tidy.text.truncate(tidy.text.trim_end().len());
     }
-    if let Some(at) = tidy.text.find("曾用名")
+    if tidy.text.contains('曾')
+        && let Some(at) = tidy.text.find("曾用名")
         && at > 0
     {
         tidy.former
@@ -50,19 +49,24 @@ pub fn tidy(raw: &str) -> Tidy {
 fn written(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     let mut space = false;
-    for c in raw.nfkc() {
+    nfkc(raw, |c| {
         let c = match c {
+            c if is_common(c) => {
+                space = false;
+                out.push(c);
+                return;
+            }
             c if c.is_whitespace() => {
                 space = true;
-                continue;
+                return;
             }
-            c if is_invisible(c) => continue,
+            c if is_invisible(c) => return,
             '〔' | '【' | '﹝' | '[' | '{' | '〖' | '❨' | '❲' => '(',
             '〕' | '】' | '﹞' | ']' | '}' | '〗' | '❩' | '❳' => ')',
             '•' | '‧' | '・' | '∙' | '⋅' | '᛫' | '⸱' | '●' => '·',
             '"' | '\'' | '`' | '´' | '‘' | '’' | '‚' | '‛' | '“' | '”' | '„' | '‟' | '«' | '»' | '‹'
             | '›' | '′' | '″' | '「' | '」' | '『' | '』' | '〝' | '〞' | '〟' | '《' | '》' | '〈'
-            | '〉' | '<' | '>' | '*' => continue,
+            | '〉' | '<' | '>' | '*' => return,
             '，' | '､' => ',',
             c if is_dash(c) => '-',
             c => radicals::unify(c),
@@ -75,8 +79,11 @@ fn written(raw: &str) -> String {
             }
             space = false;
         }
-        latin_twin(c).to_uppercase().for_each(|c| out.push(c));
-    }
+        match c {
+            c if c.is_ascii() => out.push(c.to_ascii_uppercase()),
+            c => out.extend(latin_twin(c).to_uppercase()),
+        }
+    });
     out
 }
 

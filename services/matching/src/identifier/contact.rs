@@ -90,6 +90,9 @@ pub fn identifying_mac(text: &str) -> Option<String> {
 /// The digits of the first telephone number in the text, without country code and extension; `None` when
 /// there are fewer than eleven (a number without its area code tells no subscriber) or all are the same.
 pub fn norm_phone(text: &str) -> Option<String> {
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        return subscriber(text.to_owned(), false);
+    }
     let text: String = text.nfkc().collect();
     text.split(['/', '、', ',', ';', '，', '；', '或', '|', '\n', '\r'])
         .find_map(phone)
@@ -102,8 +105,13 @@ fn phone(part: &str) -> Option<String> {
         .filter_map(|mark| lower.find(mark))
         .min()
         .unwrap_or(lower.len());
-    let mut digits: String = lower[..end].chars().filter(char::is_ascii_digit).collect();
+    let digits: String = lower[..end].chars().filter(char::is_ascii_digit).collect();
     let international = lower.trim_start().starts_with(['+', '(']) && digits.starts_with("86");
+    subscriber(digits, international)
+}
+
+/// The digits of a number without country code, when they are enough to tell a subscriber.
+fn subscriber(mut digits: String, international: bool) -> Option<String> {
     if let Some(rest) = digits.strip_prefix("0086").or(digits.strip_prefix("86"))
         && (international || digits.starts_with("0086") || rest.len() == 11 && rest.starts_with('1'))
     {

@@ -26,8 +26,20 @@ pub enum UsccError {
 const ALPHABET: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
 const WEIGHTS: [u32; 17] = [1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28];
 
+/// The value of each byte, 31 of those that are not of the alphabet.
+const VALUES: [u8; 256] = {
+    let mut values = [ALPHABET.len() as u8; 256];
+    let mut at = 0;
+    while at < ALPHABET.len() {
+        values[ALPHABET[at] as usize] = at as u8;
+        at += 1;
+    }
+    values
+};
+
 fn value(c: u8) -> Option<u32> {
-    ALPHABET.iter().position(|a| *a == c).map(|at| at as u32)
+    let value = VALUES[usize::from(c)];
+    (usize::from(value) < ALPHABET.len()).then_some(u32::from(value))
 }
 
 impl Uscc {

@@ -1,5 +1,6 @@
 //! Matching of whole files: block, score, cluster.
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::blocking::{Blocks, RuleReport};
@@ -8,7 +9,7 @@ use super::model::{Model, ModelError};
 use super::records::{RecordNo, Records};
 use super::rules;
 use super::schema::FieldKind;
-use super::score::{Scorer, weight_of};
+use super::score::{Scorer, Screen, weight_of};
 use super::values::MISSING;
 
 /// How records are matched.
@@ -76,7 +77,11 @@ pub(crate) fn link_blocks(
     let scorer = Scorer::new(model, records);
     let threshold = weight_of(model.match_probability_threshold);
     let least = threshold.min(weight_of(options.pairs_from));
-    let (found, pairs) = blocks.for_each_pair(records, |a, b| {
+    let enter = |block: &[u32], screen: &mut Screen| scorer.screen(block, screen);
+    let (found, pairs) = blocks.for_each_pair(records, enter, |screen, places, a, b| {
+        if !screen.passes(&scorer, places, least) {
+            return None;
+        }
         let score = scorer.score(a, b, least)?;
         Some((
             Edge {
@@ -91,6 +96,8 @@ pub(crate) fn link_blocks(
         attributes: single_valued(records),
         pairs: different.to_vec(),
         order: (0..records.len() as RecordNo)
+            .into_par_iter()
+            .with_min_len(1024)
             .map(|r| records.content(r))
             .collect(),
     };

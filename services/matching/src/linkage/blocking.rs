@@ -66,41 +66,36 @@ pub(crate) fn pairs_of(n: u64) -> u64 {
 impl Blocks {
     /// Blocks of all records. `across_sources`: pairs within one source are not wanted.
     pub(crate) fn build(records: &Records, rules: &[Rule], most: usize, across_sources: bool) -> Self {
+        let built: Vec<Building<'_>> = rules
+            .par_iter()
+            .enumerate()
+            .with_max_len(1)
+            .map(|(number, rule)| {
+                let mut building = Building {
+                    records,
+                    most: most.max(2),
+                    across_sources,
+                    starts: Vec::new(),
+                    members: Vec::new(),
+                    report: RuleReport {
+                        rule: rule.text.clone(),
+                        records: 0,
+                        blocks: 0,
+                        pairs: 0,
+                        refined: 0,
+                        capped: 0,
+                        pairs_set_aside: 0,
+                        largest: 0,
+                    },
+                };
+                building.build(rule.entries(number, records), rule);
+                building
+            })
+            .collect();
         let mut starts = vec![0u32];
-        let mut members: Vec<u32> = Vec::new();
+        let mut members: Vec<u32> = Vec::with_capacity(built.iter().map(|b| b.members.len()).sum());
         let mut report = Vec::new();
-        for (number, rule) in rules.iter().enumerate() {
-            let mut entries = rule.entries(number, records, 0);
-            entries.par_sort_unstable();
-            entries.dedup();
-            let mut building = Building {
-                records,
-                most: most.max(2),
-                across_sources,
-                starts: Vec::new(),
-                members: Vec::new(),
-                report: RuleReport {
-                    rule: rule.text.clone(),
-                    records: 0,
-                    blocks: 0,
-                    pairs: 0,
-                    refined: 0,
-                    capped: 0,
-                    pairs_set_aside: 0,
-                    largest: 0,
-                },
-            };
-            for group in entries.chunk_by(|a, b| a.0 == b.0) {
-                building.report.records += group.len() as u64;
-                building.report.largest = building.report.largest.max(group.len() as u64);
-                let before = building.report.pairs;
-                building.add(group, &rule.refine);
-                let kept = building.report.pairs - before;
-                // Runs and exploded keys overlap, so that this may undercount what is set aside.
-                if group.len() > building.most {
-                    building.report.pairs_set_aside += pairs_of(group.len() as u64).saturating_sub(kept);
-                }
-            }
+        for building in built {
             let before = members.len() as u32;
             starts.extend(building.starts.iter().map(|s| s + before));
             members.extend_from_slice(&building.members);
@@ -126,17 +121,23 @@ impl Blocks {
         &self.members[self.starts[number] as usize..self.starts[number + 1] as usize]
     }
 
-    fn blocks_of(&self, record: u32) -> &[u32] {
+    /// The record's blocks before one that it is in.
+    fn blocks_below(&self, record: u32, block: usize) -> &[u32] {
         let at = record as usize;
-        &self.record_blocks[self.record_starts[at] as usize..self.record_starts[at + 1] as usize]
+        let blocks =
+            &self.record_blocks[self.record_starts[at] as usize..self.record_starts[at + 1] as usize];
+        let below = blocks.iter().take_while(|b| (**b as usize) < block).count();
+        &blocks[..below]
     }
 
     /// Calls `each` with every pair (lower number first) once, and collects what it gives, in an order that does
-    /// not depend on threads. The second result is the number of pairs.
-    pub fn for_each_pair<T: Send>(
+    /// not depend on threads. Before the pairs of a block `enter` may load what `each` needs of its members; pairs
+    /// come with their two places in the block. The second result is the number of pairs.
+    pub fn for_each_pair<S: Default, T: Send>(
         &self,
         records: &Records,
-        each: impl Fn(u32, u32) -> Option<T> + Sync,
+        enter: impl Fn(&[u32], &mut S) + Sync,
+        each: impl Fn(&S, [usize; 2], u32, u32) -> Option<T> + Sync,
     ) -> (Vec<T>, u64) {
         const BLOCKS_A_TASK: usize = 2048;
         let tasks = self.len().div_ceil(BLOCKS_A_TASK);
@@ -145,19 +146,26 @@ impl Blocks {
             .map(|task| {
                 let mut out = Vec::new();
                 let mut pairs = 0;
+                let mut earlier = Earlier::default();
+                let mut loaded = S::default();
                 for number in task * BLOCKS_A_TASK..((task + 1) * BLOCKS_A_TASK).min(self.len()) {
                     let block = self.block(number);
+                    earlier.load(self, number);
+                    let mut entered = false;
                     for (at, a) in block.iter().enumerate() {
-                        let blocks_a = self.blocks_of(*a);
-                        for b in &block[at + 1..] {
+                        for (place, b) in block.iter().enumerate().skip(at + 1) {
                             if self.across_sources && records.source(*a) == records.source(*b) {
                                 continue;
                             }
-                            if first_common(blocks_a, self.blocks_of(*b)) != Some(number as u32) {
+                            if earlier.brought_together(at, place) {
                                 continue;
                             }
+                            if !entered {
+                                enter(block, &mut loaded);
+                                entered = true;
+                            }
                             pairs += 1;
-                            out.extend(each((*a).min(*b), (*a).max(*b)));
+                            out.extend(each(&loaded, [at, place], *a, *b));
                         }
                     }
                 }
@@ -172,6 +180,23 @@ impl Blocks {
 }
 
 impl Building<'_> {
+    fn build(&mut self, entries: Vec<Vec<(u64, u32)>>, rule: &Rule) {
+        self.report.records = entries.iter().map(|part| part.len() as u64).sum();
+        self.report.largest = self.report.records.min(1);
+        let mut entries = with_shared_keys(entries);
+        entries.par_sort_unstable();
+        for group in entries.chunk_by(|a, b| a.0 == b.0) {
+            self.report.largest = self.report.largest.max(group.len() as u64);
+            let before = self.report.pairs;
+            self.add(group, &rule.refine);
+            let kept = self.report.pairs - before;
+            // Runs and exploded keys overlap, so that this may undercount what is set aside.
+            if group.len() > self.most {
+                self.report.pairs_set_aside += pairs_of(group.len() as u64).saturating_sub(kept);
+            }
+        }
+    }
+
     fn add(&mut self, group: &[(u64, u32)], refine: &[Part]) {
         let n = group.len();
         if n < 2 || self.across_sources && self.one_source(group) {
@@ -239,18 +264,84 @@ impl Building<'_> {
     }
 }
 
-/// The first number that two ascending lists share.
-#[inline]
-fn first_common(a: &[u32], b: &[u32]) -> Option<u32> {
-    let (mut i, mut j) = (0, 0);
-    while i < a.len() && j < b.len() {
-        match a[i].cmp(&b[j]) {
-            std::cmp::Ordering::Less => i += 1,
-            std::cmp::Ordering::Greater => j += 1,
-            std::cmp::Ordering::Equal => return Some(a[i]),
+/// The entries whose key another has too, and a few more: keys that stand alone, most of all, need no sorting. Two
+/// bits for each class of keys tell whether it was seen, and seen again.
+fn with_shared_keys(entries: Vec<Vec<(u64, u32)>>) -> Vec<(u64, u32)> {
+    let count: usize = entries.iter().map(Vec::len).sum();
+    let classes = (8 * count).next_power_of_two().max(64);
+    let place = |key: u64| {
+        let class = key as usize % classes;
+        (class / 64, 1u64 << (class % 64))
+    };
+    let (mut seen, mut again) = (vec![0u64; classes / 64], vec![0u64; classes / 64]);
+    for (key, _) in entries.iter().flatten() {
+        let (word, bit) = place(*key);
+        again[word] |= seen[word] & bit;
+        seen[word] |= bit;
+    }
+    let shared = |entry: &(u64, u32)| {
+        let (word, bit) = place(entry.0);
+        again[word] & bit != 0
+    };
+    entries.into_iter().flatten().filter(shared).collect()
+}
+
+/// The blocks before a block that its members are in.
+#[derive(Default)]
+struct Earlier<'b> {
+    /// By place in the block, ascending.
+    lists: Vec<&'b [u32]>,
+    /// (earlier block, place) of all members.
+    entries: Vec<(u32, u32)>,
+    /// By place, a bit for each place with which it shares an earlier block; empty when lists are to be compared.
+    shared: Vec<u64>,
+}
+
+impl<'b> Earlier<'b> {
+    fn load(&mut self, blocks: &'b Blocks, number: usize) {
+        let block = blocks.block(number);
+        self.lists.clear();
+        self.lists
+            .extend(block.iter().map(|member| blocks.blocks_below(*member, number)));
+        self.shared.clear();
+        // A few lists are faster compared than sorted.
+        if !(6..=64).contains(&block.len()) {
+            return;
+        }
+        self.entries.clear();
+        for (place, list) in (0..).zip(&self.lists) {
+            self.entries.extend(list.iter().map(|block| (*block, place)));
+        }
+        self.entries.sort_unstable();
+        self.shared.resize(block.len(), 0);
+        for group in self.entries.chunk_by(|a, b| a.0 == b.0) {
+            let places = group.iter().fold(0, |places, (_, place)| places | 1 << place);
+            for (_, place) in group {
+                self.shared[*place as usize] |= places;
+            }
         }
     }
-    None
+
+    fn brought_together(&self, a: usize, b: usize) -> bool {
+        match self.shared.get(a) {
+            Some(places) => places >> b & 1 == 1,
+            None => meet(self.lists[a], self.lists[b]),
+        }
+    }
+}
+
+/// Whether two ascending lists share a number. Which list goes on is no branch: nothing could foretell it.
+#[inline]
+fn meet(a: &[u32], b: &[u32]) -> bool {
+    let (mut i, mut j) = (0, 0);
+    while let (Some(x), Some(y)) = (a.get(i), b.get(j)) {
+        if x == y {
+            return true;
+        }
+        i += usize::from(x < y);
+        j += usize::from(y < x);
+    }
+    false
 }
 
 /// For each record its blocks, ascending.

@@ -4,6 +4,7 @@ use super::level::Level;
 use super::records::Records;
 use super::schema::FieldKind;
 use super::similarity::{distance_at_most, is_prefix};
+use super::sketch::{Glance, Sketch, may_be_phones};
 use super::values::{MISSING, Values};
 use crate::address::AddressAgreement;
 use crate::{AddressLevel, OrgLevel, PersonLevel, compare_addresses, compare_orgs, compare_persons};
@@ -25,6 +26,21 @@ impl<'r> Comparator<'r> {
             swap,
             values: records.values(field),
             swap_values: swap.map(|s| records.values(s)),
+        }
+    }
+
+    /// The field compared.
+    pub fn field(&self) -> usize {
+        self.field
+    }
+
+    /// What the sketches of two values of the field tell. Nothing, when another field may hold the value.
+    #[inline]
+    pub fn glance(&self, x: &Sketch, y: &Sketch) -> Glance {
+        if self.swap.is_some() {
+            Glance::Unknown
+        } else {
+            Sketch::glance(self.values.kind(), x, y)
         }
     }
 
@@ -105,23 +121,39 @@ impl FieldKind {
 /// The level of two different values of one field.
 fn within(values: &Values, x: u32, y: u32) -> Level {
     let kind = values.kind();
-    let (a, b) = (values.symbols(x), values.symbols(y));
+    let symbols = || (values.symbols(x), values.symbols(y));
     let masks = (values.mask(x), values.mask(y));
     match kind {
-        FieldKind::Category => Level::Different,
-        FieldKind::Uscc | FieldKind::IdNumber if values.is_valid(x) && values.is_valid(y) => Level::Conflict,
+        FieldKind::Category => return Level::Different,
+        FieldKind::Uscc | FieldKind::IdNumber if values.is_valid(x) && values.is_valid(y) => {
+            return Level::Conflict;
+        }
+        FieldKind::Phone if !may_be_phones(masks) => return Level::Different,
+        FieldKind::OrgName => return organisations(compare_orgs(values.org(x), values.org(y)).level),
+        FieldKind::Address => {
+            let (p, q) = (values.address(x), values.address(y));
+            if !p.is_empty() && !q.is_empty() {
+                return places(compare_addresses(p, q));
+            }
+        }
+        FieldKind::PersonName => {
+            let (p, q) = (values.person(x), values.person(y));
+            let han = |(a, b): (&[u16], &[u16])| a.iter().chain(b).any(|s| *s >= HAN);
+            if p.is_han || q.is_han || han(symbols()) {
+                return persons(compare_persons(p, q).level);
+            }
+            if same_tokens(values.text(x), values.text(y)) {
+                return Level::Variant;
+            }
+        }
+        _ => {}
+    }
+    let (a, b) = symbols();
+    match kind {
         FieldKind::Date => dates(a, b),
         FieldKind::Phone => phones(masks, a, b),
         FieldKind::Email => emails(masks, a, b),
-        FieldKind::OrgName => organisations(compare_orgs(values.org(x), values.org(y)).level),
-        FieldKind::Address if values.address(x).is_empty() || values.address(y).is_empty() => {
-            addresses(masks, a, b)
-        }
-        FieldKind::Address => places(compare_addresses(values.address(x), values.address(y))),
-        FieldKind::PersonName if a.iter().any(|s| *s >= HAN) || b.iter().any(|s| *s >= HAN) => {
-            persons(compare_persons(values.person(x), values.person(y)).level)
-        }
-        FieldKind::PersonName if same_tokens(values.text(x), values.text(y)) => Level::Variant,
+        FieldKind::Address => addresses(masks, a, b),
         _ => texts(kind, masks, a, b),
     }
 }

@@ -7,7 +7,7 @@ use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::records::{RecordNo, Records};
-use super::rules::{Part, Rule, mix};
+use super::rules::{Keys, Part, Rule, mix};
 
 /// Postings of blocking keys.
 #[derive(Debug)]
@@ -28,9 +28,8 @@ impl Index {
         let mut refined = HashSet::new();
         let mut postings: Vec<(u64, u32)> = Vec::new();
         for (number, rule) in rules.iter().enumerate() {
-            let mut entries = rule.entries(number, records, 0);
+            let mut entries = rule.entries(number, records).concat();
             entries.par_sort_unstable();
-            entries.dedup();
             refine(records, &entries, &rule.refine, most, &mut refined, &mut postings);
         }
         postings.par_sort_unstable();
@@ -48,11 +47,10 @@ impl Index {
     /// and cannot be refined, only its newest `most` records are given.
     pub fn add(&mut self, records: &Records, rules: &[Rule], record: RecordNo) -> Vec<RecordNo> {
         let mut found = Vec::new();
-        let mut keys = Vec::new();
+        let mut keys = Keys::default();
         for (number, rule) in rules.iter().enumerate() {
-            rule.keys_of(number, records, record, &mut keys);
-            for key in keys.clone() {
-                self.add_under(records, key, &rule.refine, record, &mut found);
+            for key in rule.keys_of(number, records, record, &mut keys) {
+                self.add_under(records, *key, &rule.refine, record, &mut found);
             }
         }
         found.sort_unstable();

@@ -1,5 +1,6 @@
 //! Records as rows of value numbers: what blocking and comparing work on.
 
+use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::schema::{FieldKind, Schema, holds_organisations};
@@ -37,13 +38,20 @@ impl Records {
         assert_eq!(columns.len(), self.schema.fields.len(), "one column a field");
         let count = columns.first().map_or(0, Vec::len);
         let width = columns.len();
-        let at = self.rows.len();
-        self.rows.resize(at + count * width, 0);
-        for (field, (values, column)) in self.values.iter_mut().zip(columns).enumerate() {
-            assert_eq!(column.len(), count, "columns are of one length");
-            for (row, number) in values.add_all(column).into_iter().enumerate() {
-                self.rows[at + row * width + field] = number;
-            }
+        assert!(
+            columns.iter().all(|column| column.len() == count),
+            "columns are of one length"
+        );
+        // What a field does by itself, one value after the other, goes on beside what others do.
+        let numbers: Vec<Vec<u32>> = self
+            .values
+            .par_iter_mut()
+            .zip(columns)
+            .map(|(values, column)| values.add_all(column))
+            .collect();
+        self.rows.reserve(count * width);
+        for row in 0..count {
+            self.rows.extend(numbers.iter().map(|column| column[row]));
         }
         self.sources.resize(self.sources.len() + count, source);
     }

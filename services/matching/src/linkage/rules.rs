@@ -143,7 +143,7 @@ impl Part {
                 continue;
             }
             if let Transform::Org(kind) = self.transform {
-                out.extend(records.values(*field).org_keys(number, kind));
+                out.extend_from_slice(records.values(*field).org_keys(number, kind));
             } else {
                 out.extend(key(self.transform, records.values(*field), number));
             }
@@ -217,43 +217,55 @@ impl Rule {
             .collect()
     }
 
-    /// All (key, record) of the records from `first` on, unsorted. A key is never the same in two rules.
-    pub fn entries(&self, number: usize, records: &Records, first: u32) -> Vec<(u64, u32)> {
-        (first..records.len() as u32)
+    /// All (key, record), in parts, each once, unsorted. A key is never the same in two rules.
+    pub fn entries(&self, number: usize, records: &Records) -> Vec<Vec<(u64, u32)>> {
+        (0..records.len() as u32)
             .into_par_iter()
-            .with_min_len(4096)
-            .fold(Vec::new, |mut out, record| {
-                let mut keys = Vec::new();
-                self.keys_of(number, records, record, &mut keys);
-                out.extend(keys.into_iter().map(|key| (key, record)));
+            .chunks(1 << 14)
+            .map(|chunk| {
+                let mut keys = Keys::default();
+                let mut out = Vec::with_capacity(chunk.len());
+                for record in chunk {
+                    let of_record = self.keys_of(number, records, record, &mut keys);
+                    out.extend(of_record.iter().map(|key| (*key, record)));
+                }
                 out
             })
-            .reduce(Vec::new, |mut a, mut b| {
-                if a.is_empty() {
-                    return b;
-                }
-                a.append(&mut b);
-                a
-            })
+            .collect()
     }
 
     /// The record's keys under this rule: every combination of its parts' keys.
-    pub fn keys_of(&self, number: usize, records: &Records, record: u32, out: &mut Vec<u64>) {
+    pub fn keys_of<'k>(
+        &self,
+        number: usize,
+        records: &Records,
+        record: u32,
+        Keys { whole, part: of_part }: &'k mut Keys,
+    ) -> &'k [u64] {
         let row = records.row(record);
-        out.clear();
-        out.push(number as u64);
-        let mut part_keys = Vec::new();
+        whole.clear();
+        whole.push(number as u64);
         for part in &self.keys {
-            part_keys.clear();
-            part.keys(records, row, &mut part_keys);
-            let before = std::mem::take(out);
-            for k in before {
-                out.extend(part_keys.iter().map(|p| mix(k, *p)));
+            of_part.clear();
+            part.keys(records, row, of_part);
+            let before = whole.len();
+            for at in 0..before {
+                let key = whole[at];
+                whole.extend(of_part.iter().map(|p| mix(key, *p)));
             }
+            whole.drain(..before);
         }
-        out.sort_unstable();
-        out.dedup();
+        whole.sort_unstable();
+        whole.dedup();
+        whole
     }
+}
+
+/// Room for a record's keys under a rule, used again for the next.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    whole: Vec<u64>,
+    part: Vec<u64>,
 }
 
 /// One key out of two.
@@ -397,7 +409,7 @@ mod tests {
 
     #[test]
     fn soundex_of_the_standard_examples() {
-        let code = |text: &str| soundex(&symbols(text));
+        let code = |text: &str| soundex(&symbols(text).collect::<Vec<u16>>());
         for (a, b) in [
             ("robert", "rupert"),
             ("ashcraft", "ashcroft"),

@@ -6,10 +6,11 @@
 
 use super::compare::Comparator;
 use super::level::{LEVELS, Level, Pattern};
-use super::model::{Model, ModelComparison};
+use super::model::{COMPARISONS_MAX, Model, ModelComparison};
 use super::records::Records;
 use super::schema::FieldKind;
-use super::values::Values;
+use super::sketch::{GLANCES, Glance, Sketch};
+use super::values::{MISSING, Values};
 
 /// Records' worth of trust in the model's u of equality, against the frequencies counted in the data.
 const FREQUENCY_PRIOR_RECORDS: f64 = 1000.0;
@@ -25,7 +26,10 @@ struct Weighted<'r> {
     /// m and u of the levels that mean equality, when weighed by frequency.
     exact: Option<(f64, f64)>,
     swapped_exact: Option<(f64, f64)>,
+    /// The most that the comparison can add.
     most: f64,
+    /// The most that it can add after each glance.
+    at_most: [f64; GLANCES],
     /// Place of the comparison in the model.
     place: usize,
 }
@@ -37,8 +41,13 @@ pub struct Scorer<'r> {
     comparisons: Vec<Weighted<'r>>,
     /// By place in the order of evaluation: the most that the comparisons from there on can add.
     rest: Vec<f64>,
+    /// Places in that order, cheap comparisons first: the order in which pairs are looked through.
+    cheap_first: Vec<usize>,
     prior: f64,
 }
+
+/// Sums of weights in different orders differ by less.
+const ROUNDING: f64 = 1e-6;
 
 /// A pair's score.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,10 +84,13 @@ impl<'r> Scorer<'r> {
         for at in (0..comparisons.len()).rev() {
             rest[at] = rest[at + 1] + comparisons[at].most.max(0.0);
         }
+        let mut cheap_first: Vec<usize> = (0..comparisons.len()).collect();
+        cheap_first.sort_by_key(|at| cost(comparisons[*at].values.kind()));
         Self {
             records,
             comparisons,
             rest,
+            cheap_first,
             prior: prior_weight(model, records.len() as u64),
         }
     }
@@ -92,13 +104,30 @@ impl<'r> Scorer<'r> {
     #[inline]
     pub fn score(&self, a: u32, b: u32, least: f64) -> Option<Score> {
         let (row_a, row_b) = (self.records.row(a), self.records.row(b));
+        // Nearly all pairs are far from it: they are to fail by what is cheap to find out.
+        let mut ceilings = [0.0; COMPARISONS_MAX];
+        let mut reachable = self.prior;
+        for (ceiling, c) in ceilings.iter_mut().zip(&self.comparisons) {
+            let sketch = |row: &[u32]| c.values.sketch(row[c.comparator.field()]);
+            *ceiling = c.at_most(sketch(row_a), sketch(row_b));
+            reachable += *ceiling;
+        }
+        let mut levels = [(Level::Missing, MISSING); COMPARISONS_MAX];
+        for at in &self.cheap_first {
+            if reachable < least - ROUNDING {
+                return None;
+            }
+            let c = &self.comparisons[*at];
+            let (level, value) = c.comparator.level(row_a, row_b);
+            levels[*at] = (level, value);
+            reachable += c.weight(level, value) - ceilings[*at];
+        }
         let mut score = Score {
             weight: self.prior,
             pattern: Pattern::default(),
             conflict: false,
         };
-        for (at, c) in self.comparisons.iter().enumerate() {
-            let (level, value) = c.comparator.level(row_a, row_b);
+        for (at, (c, (level, value))) in self.comparisons.iter().zip(levels).enumerate() {
             score.pattern = score.pattern.with(c.place, level);
             score.conflict |= level == Level::Conflict;
             score.weight += c.weight(level, value);
@@ -107,6 +136,20 @@ impl<'r> Scorer<'r> {
             }
         }
         Some(score)
+    }
+
+    /// Loads what [`Screen::passes`] looks at, of the records of a block.
+    pub(crate) fn screen(&self, block: &[u32], screen: &mut Screen) {
+        screen.members = block.len();
+        screen.sketches.clear();
+        for c in &self.comparisons {
+            let numbers = block
+                .iter()
+                .map(|record| self.records.row(*record)[c.comparator.field()]);
+            screen
+                .sketches
+                .extend(numbers.map(|number| *c.values.sketch(number)));
+        }
     }
 
     /// The levels of two records, all of them.
@@ -138,6 +181,12 @@ impl<'r> Scorer<'r> {
 }
 
 impl Weighted<'_> {
+    /// The most that the comparison can add for two values, by their sketches.
+    #[inline]
+    fn at_most(&self, a: &Sketch, b: &Sketch) -> f64 {
+        self.at_most[self.comparator.glance(a, b) as usize]
+    }
+
     #[inline]
     fn weight(&self, level: Level, value: u32) -> f64 {
         let equal = match level {
@@ -157,6 +206,34 @@ impl Weighted<'_> {
         let others = f64::from(self.values.count(value).saturating_sub(2)) * others_share(self.values.kind());
         let all = self.values.present() as f64;
         ((others + FREQUENCY_PRIOR_RECORDS * u) / (all + FREQUENCY_PRIOR_RECORDS)).clamp(LEAST_U, 1.0)
+    }
+}
+
+/// The sketches of the records of a block: those of one comparison after those of another.
+#[derive(Debug, Default)]
+pub(crate) struct Screen {
+    members: usize,
+    sketches: Vec<Sketch>,
+}
+
+impl Screen {
+    /// Whether the score of the records at two places of the block may reach `least`.
+    #[inline]
+    pub fn passes(&self, scorer: &Scorer<'_>, [a, b]: [usize; 2], least: f64) -> bool {
+        let most = |(c, sketches): (&Weighted<'_>, &[Sketch])| c.at_most(&sketches[a], &sketches[b]);
+        let fields = self.sketches.chunks_exact(self.members);
+        let reachable = scorer.prior + scorer.comparisons.iter().zip(fields).map(most).sum::<f64>();
+        reachable >= least - ROUNDING
+    }
+}
+
+/// How much work a comparison of a kind is, beside others.
+fn cost(kind: FieldKind) -> u8 {
+    match kind {
+        FieldKind::PersonName => 1,
+        FieldKind::Address => 2,
+        FieldKind::OrgName => 3,
+        _ => 0,
     }
 }
 
@@ -202,6 +279,7 @@ fn weighted<'r>(place: usize, model: &ModelComparison, records: &'r Records) -> 
         exact: pair(Level::Exact),
         swapped_exact: swap.and_then(|_| pair(Level::SwappedExact)),
         most: 0.0,
+        at_most: [0.0; GLANCES],
         place,
     };
     let rarest = |equal: Option<(f64, f64)>| {
@@ -211,6 +289,22 @@ fn weighted<'r>(place: usize, model: &ModelComparison, records: &'r Records) -> 
     weighted.most = most
         .max(rarest(weighted.exact))
         .max(rarest(weighted.swapped_exact));
+    let of = |level: Level| weights[level as usize];
+    let unequal = known.iter().filter(|l| **l != Level::Exact);
+    for (glance, most) in [
+        (Glance::Missing, of(Level::Missing)),
+        (Glance::Equal, weighted.most),
+        (Glance::Conflict, of(Level::Conflict)),
+        (Glance::Different, of(Level::Different)),
+        (
+            Glance::AtMostRelated,
+            of(Level::Related).max(of(Level::Different)),
+        ),
+        (Glance::Unequal, unequal.map(|l| of(*l)).fold(0.0, f64::max)),
+        (Glance::Unknown, weighted.most),
+    ] {
+        weighted.at_most[glance as usize] = most;
+    }
     Some(weighted)
 }
 
@@ -233,4 +327,57 @@ pub fn probability(weight: f64) -> f64 {
 /// The weight of a probability; the certain ones give 1,000 and -1,000.
 pub fn weight_of(probability: f64) -> f64 {
     (probability / (1.0 - probability)).log2().clamp(-1000.0, 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::linkage::schema::{Field, Schema};
+
+    /// A kind and two texts of it that are often alike.
+    fn pair() -> impl Strategy<Value = (FieldKind, String, String)> {
+        let kinds = [
+            (
+                FieldKind::OrgName,
+                "(杭州|北京|浙江)?[康瑞端第一]{1,3}(医药|器械)?(股份)?(有限公司|集团|医院)?",
+            ),
+            (
+                FieldKind::Uscc,
+                "[0-9AB]{4,6}|91330100MA2W1X2Y3[XYZ]|914403001922038216|91440300192203821[56]",
+            ),
+            (
+                FieldKind::PersonName,
+                "[王张欧阳司马单伟玮纬健建張A·]{1,5}|(wang|li) ?(wei|na)?",
+            ),
+            (FieldKind::Phone, "(0571)?[0-3]{7,8}|1[0-2]{10}"),
+            (
+                FieldKind::Address,
+                "(浙江省)?(杭州市|宁波市|上海市|中国)?(西湖区)?([文人民]{1,2}路)?([1-3]{1,2}号)?([甲乙]大厦)?([1-2]幢)?|[1-2] (High|Low) (Road|St)",
+            ),
+            (FieldKind::Code, "[0-3]{4,8}"),
+            (FieldKind::Category, "[ab]"),
+            (FieldKind::Email, "[ab]{4,6}@[ab]{1,2}\\.cn"),
+        ];
+        proptest::sample::select(kinds.to_vec())
+            .prop_flat_map(|(kind, texts)| (Just(kind), texts.to_owned(), texts.to_owned()))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn sketches_allow_what_the_comparison_finds((kind, a, b) in pair()) {
+            let field = Field { name: "x".to_owned(), kind };
+            let mut records = Records::new(Schema { fields: vec![field] });
+            records.extend(0, &[vec![a.as_str(), b.as_str()]]);
+            let scorer = Scorer::new(&Model::shipped(records.schema()), &records);
+            let c = &scorer.comparisons[0];
+            let (row_a, row_b) = (records.row(0), records.row(1));
+            let (level, value) = c.comparator.level(row_a, row_b);
+            let most = c.at_most(c.values.sketch(row_a[0]), c.values.sketch(row_b[0]));
+            prop_assert!(c.weight(level, value) <= most + ROUNDING, "{level:?}");
+        }
+    }
 }

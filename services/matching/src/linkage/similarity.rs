@@ -2,13 +2,10 @@
 
 /// A text as the symbols that are compared: UTF-16 code units without spaces. A character outside the basic
 /// plane counts as two.
-pub fn symbols(text: &str) -> Vec<u16> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut units = [0u16; 2];
-    for c in text.chars().filter(|c| !c.is_whitespace()) {
-        out.extend_from_slice(c.encode_utf16(&mut units));
-    }
-    out
+pub fn symbols(text: &str) -> impl Iterator<Item = u16> + '_ {
+    // A white space is one unit, and no half of a pair is one.
+    let space = |unit: &u16| char::from_u32(u32::from(*unit)).is_some_and(char::is_whitespace);
+    text.encode_utf16().filter(move |unit| !space(unit))
 }
 
 /// A bit for each class of symbol that occurs. One edit changes at most two bits, so that texts whose masks
@@ -40,6 +37,12 @@ pub fn distance_at_most(a: &[u16], b: &[u16], most: u32) -> Option<u32> {
     let (a, b) = (&a[..a.len() - suffix], &b[..b.len() - suffix]);
     if a.is_empty() {
         return (b.len() as u32 <= most).then_some(b.len() as u32);
+    }
+    if most <= 1 {
+        // One edit between texts that begin and end differently replaces or swaps all of them.
+        let one =
+            a.len() == 1 && b.len() == 1 || a.len() == 2 && b.len() == 2 && a[0] == b[1] && a[1] == b[0];
+        return (one && most == 1).then_some(1);
     }
     let distance = if a.iter().chain(b).all(|s| *s < 128) {
         let mut table = [0u64; 128];
@@ -96,6 +99,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn symbols(text: &str) -> Vec<u16> {
+        super::symbols(text).collect()
+    }
 
     /// The plain table, as the definition reads.
     fn plain(a: &[u16], b: &[u16]) -> u32 {

@@ -1,5 +1,7 @@
 //! The distinct values of one field: normalised once, interned, and prepared for comparing.
 
+use std::borrow::Cow;
+
 use hashbrown::{HashMap, HashTable};
 use rayon::prelude::*;
 use unicode_normalization::UnicodeNormalization;
@@ -7,10 +9,11 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::schema::FieldKind;
 use super::similarity::{mask, symbols};
+use super::sketch::Sketch;
 use crate::identifier::{IdNumber, Uscc, norm_account, norm_email, norm_phone};
-use crate::name::says_nothing;
-use crate::org::{KeyKind, OrgName};
-use crate::{Address, PersonName};
+use crate::name::says_nothing_in_any_case;
+use crate::org::{KEY_KINDS, KeyKind, OrgName};
+use crate::{Address, PersonName, han};
 
 /// The number of a value that is not there.
 pub const MISSING: u32 = 0;
@@ -23,22 +26,39 @@ pub struct Values {
     text_ends: Vec<usize>,
     symbols: Vec<u16>,
     symbol_ends: Vec<usize>,
-    masks: Vec<u64>,
-    /// Whether an identifier's check digit holds.
-    valid: Vec<bool>,
+    sketches: Vec<Sketch>,
     /// For names of organisations: the names taken apart, and their blocking keys.
     orgs: Vec<OrgName>,
-    org_keys: Vec<(KeyKind, u64)>,
+    org_keys: [Lists; KEY_KINDS],
     /// For names of persons and for addresses: the same.
     persons: Vec<PersonName>,
     addresses: Vec<Address>,
-    org_key_ends: Vec<usize>,
-    /// For each value its term: values of one term are one value written otherwise, and counted together.
+    /// For each value its term: values of one term are one value written otherwise, and counted together. Texts
+    /// that are no names share the term of the missing value.
     terms: Vec<u32>,
     term_counts: Vec<u32>,
     term_lookup: HashMap<u64, u32>,
     present: u64,
-    lookup: HashTable<u32>,
+    /// Values by their text, with its hash.
+    lookup: HashTable<(u64, u32)>,
+}
+
+/// A list of keys for each value, one behind the other.
+#[derive(Debug, Clone, Default)]
+struct Lists {
+    keys: Vec<u64>,
+    ends: Vec<u32>,
+}
+
+impl Lists {
+    fn close(&mut self) {
+        self.ends.push(self.keys.len() as u32);
+    }
+
+    fn of(&self, number: usize) -> &[u64] {
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.keys[start as usize..self.ends[number] as usize]
+    }
 }
 
 impl Values {
@@ -49,13 +69,11 @@ impl Values {
             text_ends: vec![0, 0],
             symbols: Vec::new(),
             symbol_ends: vec![0, 0],
-            masks: vec![0],
-            valid: vec![false],
+            sketches: vec![Sketch::default()],
             orgs: Vec::new(),
-            org_keys: Vec::new(),
+            org_keys: Default::default(),
             persons: Vec::new(),
             addresses: Vec::new(),
-            org_key_ends: vec![0],
             terms: vec![0],
             term_counts: vec![0],
             term_lookup: HashMap::new(),
@@ -68,84 +86,112 @@ impl Values {
     pub fn add_all(&mut self, raw: &[&str]) -> Vec<u32> {
         let kind = self.kind;
         let mut numbers = Vec::with_capacity(raw.len());
+        self.reserve(raw.len());
         for chunk in raw.chunks(1 << 16) {
-            let normal: Vec<String> = chunk.par_iter().map(|text| normalise(kind, text)).collect();
+            let normal: Vec<(Cow<'_, str>, u64)> = chunk
+                .par_iter()
+                .with_min_len(256)
+                .map(|text| {
+                    let text = written(kind, text);
+                    let hash = xxh3_64(text.as_bytes());
+                    (text, hash)
+                })
+                .collect();
             let start = numbers.len();
-            numbers.extend(normal.iter().map(|text| self.intern(text)));
+            numbers.extend(normal.iter().map(|(text, hash)| self.intern(text, *hash)));
             self.prepare();
-            for number in &numbers[start..] {
-                if *number != MISSING {
+            for number in &mut numbers[start..] {
+                let term = self.terms[*number as usize];
+                if term == MISSING {
+                    *number = MISSING;
+                } else {
                     self.present += 1;
-                    self.term_counts[self.terms[*number as usize] as usize] += 1;
+                    self.term_counts[term as usize] += 1;
                 }
             }
         }
         numbers
     }
 
+    /// Makes room for new values, so that growing copies nothing. Room that is not used costs no memory.
+    fn reserve(&mut self, values: usize) {
+        match self.kind {
+            FieldKind::OrgName => self.orgs.reserve(values),
+            FieldKind::PersonName => self.persons.reserve(values),
+            FieldKind::Address => self.addresses.reserve(values),
+            _ => {}
+        }
+        self.sketches.reserve(values);
+        self.text_ends.reserve(values);
+        self.symbol_ends.reserve(values);
+        self.terms.reserve(values);
+        self.term_counts.reserve(values);
+    }
+
     /// The number of a value, a new one for a new value.
-    fn intern(&mut self, text: &str) -> u32 {
+    fn intern(&mut self, text: &str, hash: u64) -> u32 {
         if text.is_empty() {
             return MISSING;
         }
-        let hash = xxh3_64(text.as_bytes());
         if let Some(found) = self.find(hash, text) {
             return found;
         }
-        let number = self.masks.len() as u32;
+        let number = self.sketches.len() as u32;
         self.texts.push_str(text);
         self.text_ends.push(self.texts.len());
-        let units = symbols(text);
-        self.masks.push(mask(&units));
-        self.symbols.extend_from_slice(&units);
+        let start = self.symbols.len();
+        self.symbols.extend(symbols(text));
+        self.sketches.push(Sketch {
+            number,
+            mask: mask(&self.symbols[start..]),
+            ..Sketch::default()
+        });
         self.symbol_ends.push(self.symbols.len());
-        self.valid.push(match self.kind {
-            FieldKind::Uscc => Uscc::parse(text).is_ok(),
-            FieldKind::IdNumber => IdNumber::parse(text).is_ok(),
-            _ => false,
-        });
-        let (texts, ends) = (&self.texts, &self.text_ends);
-        self.lookup.insert_unique(hash, number, |n| {
-            xxh3_64(&texts.as_bytes()[ends[*n as usize]..ends[*n as usize + 1]])
-        });
+        self.lookup.insert_unique(hash, (hash, number), |(hash, _)| *hash);
         number
     }
 
     /// Takes apart the names of values added since the last time, and gives the values their terms.
     fn prepare(&mut self) {
-        if self.kind == FieldKind::OrgName {
-            let new: Vec<(OrgName, Vec<(KeyKind, u64)>)> = (self.orgs.len()..self.masks.len())
-                .into_par_iter()
-                .map(|number| {
-                    let name = OrgName::parse(self.text(number as u32));
-                    let keys = name.blocking_keys().collect();
-                    (name, keys)
-                })
-                .collect();
-            for (name, keys) in new {
-                self.orgs.push(name);
-                self.org_keys.extend(keys);
-                self.org_key_ends.push(self.org_keys.len());
+        match self.kind {
+            FieldKind::Uscc => self.check(|text| Uscc::parse(text).is_ok()),
+            FieldKind::IdNumber => self.check(|text| IdNumber::parse(text).is_ok()),
+            FieldKind::PersonName => {
+                let from = self.persons.len();
+                self.persons.extend(self.read(from, PersonName::parse));
+                for (sketch, name) in self.sketches[from..].iter_mut().zip(&self.persons[from..]) {
+                    sketch.of_person(name);
+                }
             }
+            FieldKind::Address => {
+                let from = self.addresses.len();
+                self.addresses.extend(self.read(from, Address::parse));
+                for (sketch, address) in self.sketches[from..].iter_mut().zip(&self.addresses[from..]) {
+                    sketch.of_address(address);
+                }
+            }
+            FieldKind::OrgName => {
+                let new = self.read(self.orgs.len(), |text| {
+                    let mut name = OrgName::parse(text);
+                    let keys: Vec<(KeyKind, u64)> = name.blocking_keys().collect();
+                    // Their keys are compared, and the text is kept as it was written.
+                    name.display = Box::default();
+                    name.key_loose = Box::default();
+                    (name, keys)
+                });
+                for (name, keys) in new {
+                    self.orgs.push(name);
+                    for (kind, key) in keys {
+                        self.org_keys[kind as usize].keys.push(key);
+                    }
+                    self.org_keys.iter_mut().for_each(Lists::close);
+                }
+            }
+            _ => {}
         }
-        if self.kind == FieldKind::PersonName {
-            let new = self.persons.len()..self.masks.len();
-            let new: Vec<PersonName> = new
-                .into_par_iter()
-                .map(|number| PersonName::parse(self.text(number as u32)))
-                .collect();
-            self.persons.extend(new);
-        }
-        if self.kind == FieldKind::Address {
-            let new = self.addresses.len()..self.masks.len();
-            let new: Vec<Address> = new
-                .into_par_iter()
-                .map(|number| Address::parse(self.text(number as u32)))
-                .collect();
-            self.addresses.extend(new);
-        }
-        for number in self.terms.len()..self.masks.len() {
+        for number in self.terms.len()..self.sketches.len() {
             let term = match self.orgs.get(number) {
+                Some(name) if name.is_empty() => MISSING,
                 Some(name) => {
                     let next = self.term_counts.len() as u32;
                     *self.term_lookup.entry(name.strict_hash()).or_insert(next)
@@ -156,7 +202,27 @@ impl Values {
                 self.term_counts.push(0);
             }
             self.terms.push(term);
+            if !self.orgs.is_empty() {
+                self.sketches[number].tag = term;
+            }
         }
+    }
+
+    /// Notes which of the new codes hold.
+    fn check(&mut self, holds: impl Fn(&str) -> bool + Sync) {
+        let from = self.terms.len();
+        let hold = self.read(from, holds);
+        for (sketch, holds) in self.sketches[from..].iter_mut().zip(hold) {
+            sketch.tag = u32::from(holds);
+        }
+    }
+
+    /// What `read` makes of the texts of the values from a number on.
+    fn read<T: Send>(&self, from: usize, read: impl Fn(&str) -> T + Sync) -> Vec<T> {
+        (from..self.sketches.len())
+            .into_par_iter()
+            .map(|number| read(self.text(number as u32)))
+            .collect()
     }
 
     /// The name of an organisation, taken apart.
@@ -184,16 +250,14 @@ impl Values {
     }
 
     /// The blocking keys of an organisation's name.
-    pub fn org_keys(&self, number: u32, kind: KeyKind) -> impl Iterator<Item = u64> + '_ {
-        let at = number as usize;
-        self.org_keys[self.org_key_ends[at]..self.org_key_ends[at + 1]]
-            .iter()
-            .filter(move |(k, _)| *k == kind)
-            .map(|(_, key)| *key)
+    pub fn org_keys(&self, number: u32, kind: KeyKind) -> &[u64] {
+        self.org_keys[kind as usize].of(number as usize)
     }
 
     fn find(&self, hash: u64, text: &str) -> Option<u32> {
-        self.lookup.find(hash, |n| self.text(*n) == text).copied()
+        self.lookup
+            .find(hash, |(known, n)| *known == hash && self.text(*n) == text)
+            .map(|(_, n)| *n)
     }
 
     /// Takes one use of a value back.
@@ -217,12 +281,17 @@ impl Values {
     }
 
     pub fn mask(&self, number: u32) -> u64 {
-        self.masks[number as usize]
+        self.sketches[number as usize].mask
     }
 
     /// Whether an identifier's check digit holds.
     pub fn is_valid(&self, number: u32) -> bool {
-        self.valid[number as usize]
+        matches!(self.kind, FieldKind::Uscc | FieldKind::IdNumber) && self.sketches[number as usize].tag == 1
+    }
+
+    /// The value in brief.
+    pub fn sketch(&self, number: u32) -> &Sketch {
+        &self.sketches[number as usize]
     }
 
     /// Records that carry the value, in any writing.
@@ -237,7 +306,7 @@ impl Values {
 
     /// Number of distinct values, the missing one included.
     pub fn len(&self) -> usize {
-        self.masks.len()
+        self.sketches.len()
     }
 
     pub fn kind(&self) -> FieldKind {
@@ -247,11 +316,22 @@ impl Values {
 
 /// The form in which values of a kind are compared; empty when the text says nothing.
 pub fn normalise(kind: FieldKind, text: &str) -> String {
-    let text = text.trim();
-    if text.is_empty() || says_nothing(&text.to_uppercase()) {
-        return String::new();
+    match written(kind, text) {
+        // What is no name for the strict key is none here.
+        name if kind == FieldKind::OrgName && crate::name::strict_key(&name).is_empty() => String::new(),
+        text => text.into_owned(),
     }
-    match kind {
+}
+
+/// As [`normalise`], but names of organisations are not looked into: [`Values::prepare`] does.
+fn written(kind: FieldKind, text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    if text.is_empty() || says_nothing_in_any_case(text) {
+        return Cow::Borrowed("");
+    }
+    Cow::Owned(match kind {
+        // The text itself: remarks tell former names.
+        FieldKind::OrgName | FieldKind::Address => return Cow::Borrowed(text),
         FieldKind::Uscc => Uscc::parse(text).map_or_else(|_| code(text), |u| u.as_str().to_owned()),
         FieldKind::IdNumber => IdNumber::parse(text).map_or_else(|_| code(text), |n| n.as_str().to_owned()),
         FieldKind::Code | FieldKind::Postcode | FieldKind::HouseNumber => code(text),
@@ -266,12 +346,8 @@ pub fn normalise(kind: FieldKind, text: &str) -> String {
         FieldKind::Account => norm_account(text).unwrap_or_default(),
         FieldKind::Email => norm_email(text).unwrap_or_default(),
         FieldKind::Date => date(text),
-        // The text itself: remarks tell former names. What is no name for the strict key is none here.
-        FieldKind::OrgName if crate::name::strict_key(text).is_empty() => String::new(),
-        FieldKind::OrgName => text.to_owned(),
-        FieldKind::Address => text.to_owned(),
         _ => plain(text),
-    }
+    })
 }
 
 /// Letters and digits in upper case.
@@ -285,14 +361,19 @@ fn code(text: &str) -> String {
 /// Lower case letters, digits and single spaces; apostrophes vanish, other marks become spaces.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.nfkc().flat_map(char::to_lowercase) {
-        match c {
-            '\'' | '’' | '`' => {}
-            c if c.is_alphanumeric() => out.push(c),
-            _ if out.ends_with(' ') || out.is_empty() => {}
-            _ => out.push(' '),
+    let mut add = |c: char| match c {
+        '\'' | '’' | '`' => {}
+        c if han::is_common(c) || c.is_alphanumeric() => out.push(c),
+        _ if out.ends_with(' ') || out.is_empty() => {}
+        _ => out.push(' '),
+    };
+    han::nfkc(text, |c| {
+        if han::is_common(c) {
+            add(c);
+        } else {
+            c.to_lowercase().for_each(&mut add);
         }
-    }
+    });
     out.truncate(out.trim_end().len());
     out
 }

@@ -32,6 +32,9 @@ pub enum KeyKind {
     Parent,
 }
 
+/// Number of kinds.
+pub(crate) const KEY_KINDS: usize = KeyKind::Parent as usize + 1;
+
 impl KeyKind {
     /// The code in models and reports.
     pub fn as_str(self) -> &'static str {

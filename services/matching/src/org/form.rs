@@ -165,6 +165,8 @@ const FORMS: &[(&str, OrgForm)] = &[
 pub(super) fn form_at_end(text: &str) -> (OrgForm, usize) {
     FORMS
         .iter()
+        // The last byte rules most of them out before the rest is looked at.
+        .filter(|(end, _)| text.as_bytes().last() == end.as_bytes().last())
         .filter(|(end, _)| text.len() > end.len() && text.ends_with(end))
         .max_by_key(|(end, _)| end.len())
         .map_or((OrgForm::Unsaid, text.len()), |(end, form)| {

@@ -17,6 +17,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use blocking::KEY_KINDS;
 pub use blocking::KeyKind;
 pub use compare::compare_orgs;
 pub use edit::EditKind;

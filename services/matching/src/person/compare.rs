@@ -152,8 +152,11 @@ fn chinese(a: &PersonName, b: &PersonName) -> PersonLevel {
             .is_some_and(|rest| rest == &*x.surname)
             && !x.surname.is_empty()
     };
-    if turned(a, b) || turned(b, a) {
+    if a.keys.sum == b.keys.sum && (turned(a, b) || turned(b, a)) {
         return PersonLevel::OrderSwapped;
+    }
+    if PersonName::traits_differ(&a.keys.traits, &b.keys.traits) {
+        return PersonLevel::Different;
     }
     let mut unlike_sound = 0;
     let mut unlike_shape = 0;

@@ -12,7 +12,7 @@ mod tests;
 
 pub use compare::{PersonAgreement, PersonLevel, compare_persons};
 
-use crate::han::{is_han, simplify, tidy};
+use crate::han::{is_common, is_han, shape_bits, simplify, tidy};
 use crate::{hash, pinyin};
 
 /// A name of a person and its parts.
@@ -40,6 +40,11 @@ pub(crate) struct PersonKeys {
     pub family_first: u64,
     pub given_first: u64,
     pub words: u8,
+    /// Sum of a Chinese name's characters: names of the same characters have the same.
+    pub sum: u32,
+    /// What its first characters sound and look like: 16 bits for readings, 16 for classes of look-alikes.
+    /// Characters without a common bit are not alike.
+    pub traits: [u32; 4],
 }
 
 /// What a blocking key of a person's name is made of. Keys of different kinds never meet.
@@ -109,6 +114,13 @@ impl PersonName {
         }
     }
 
+    /// Whether two names of as many characters have for certain a pair that sounds unlike and one that looks
+    /// unlike, by the traits of their characters. Most names that have nothing to do with each other do.
+    pub(crate) fn traits_differ(a: &[u32; 4], b: &[u32; 4]) -> bool {
+        let common = || a.iter().zip(b).map(|(x, y)| x & y);
+        common().any(|bits| bits & 0xffff == 0) && common().any(|bits| bits >> 16 == 0)
+    }
+
     /// Whether the text holds no name at all.
     pub fn is_empty(&self) -> bool {
         self.keys.key == 0
@@ -121,7 +133,7 @@ impl PersonName {
 
     fn chinese(text: &str) -> PersonName {
         let mut name = simplify(text).replace('锺', "钟");
-        name.retain(|c| c.is_alphanumeric());
+        name.retain(|c| is_common(c) || c.is_alphanumeric());
         for title in TITLES {
             if let Some(rest) = name.strip_suffix(title)
                 && rest.chars().count() >= 2
@@ -149,6 +161,8 @@ impl PersonName {
             family_first: hash::key(&format!("{family}{rest}")),
             given_first: hash::key(&format!("{rest}{family}")),
             words: ends.len().min(255) as u8,
+            sum: name.chars().fold(0, |sum, c| sum.wrapping_add(u32::from(c))),
+            traits: traits(&name, surname),
         };
         PersonName {
             display: text.replace(' ', "").into(),
@@ -188,6 +202,7 @@ impl PersonName {
             family_first: hash::key(&letters),
             given_first: if key.is_empty() { 0 } else { hash::key(&turned) },
             words: all.len().min(255) as u8,
+            ..PersonKeys::default()
         };
         PersonName {
             display: text.into(),
@@ -237,6 +252,26 @@ impl PersonName {
         keys.dedup();
         keys.into_iter()
     }
+}
+
+/// The traits of the first characters; of the very first also the readings as a surname. Where there are no more
+/// characters all bits are set.
+fn traits(name: &str, surname: &str) -> [u32; 4] {
+    let bit = |reading: &str| 1 << (hash::key(reading) % 16);
+    let mut all = [u32::MAX; 4];
+    for (traits, c) in all.iter_mut().zip(name.chars()) {
+        let unread = if pinyin::reading(c).is_none() {
+            1 << (u32::from(c) % 16)
+        } else {
+            0
+        };
+        let sounds = pinyin::each_reading(c).fold(unread, |bits, reading| bits | bit(reading));
+        *traits = u32::from(shape_bits(c)) << 16 | sounds;
+    }
+    for reading in surname_readings(surname) {
+        all[0] |= bit(&reading);
+    }
+    all
 }
 
 /// Upper case without accents; hyphens inside a word join it (`Xiao-Ming`), `Ü` is `V` as on Chinese papers.
