@@ -1,5 +1,7 @@
 //! Drives the real binary on a fresh data directory, as a user would.
 
+pub mod samples;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -97,6 +99,14 @@ impl Office {
         Self {
             dir: tempfile::tempdir().expect("a temporary directory"),
         }
+    }
+
+    /// With this text as its `sources.toml`.
+    pub fn with_sources(toml: &str) -> Self {
+        let office = Self::new();
+        std::fs::create_dir_all(office.data()).expect("a data directory");
+        std::fs::write(office.data().join("sources.toml"), toml).expect("sources.toml");
+        office
     }
 
     pub fn data(&self) -> PathBuf {

@@ -6,12 +6,14 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use integration_tests::{Office, root};
+use integration_tests::{Office, root, samples};
 use test_servers::database::{Server, fresh_name};
 
 use crate::sources::{Vendor, serve};
+
+const LONG_AGO: SystemTime = SystemTime::UNIX_EPOCH;
 
 fn page(kind: &str) -> String {
     let path = root().join(format!("docs/connectors/{kind}.md"));
@@ -27,12 +29,11 @@ fn block<'p>(page: &'p str, begin: &str) -> &'p str {
 }
 
 /// A file below the folder, long at rest.
-fn write(folder: &Path, name: &str, text: &str) {
+pub fn write(folder: &Path, name: &str, text: &str) {
     std::fs::create_dir_all(folder).expect("a folder");
     let mut file = std::fs::File::create(folder.join(name)).expect("a file");
     file.write_all(text.as_bytes()).expect("written");
-    file.set_modified(SystemTime::now() - Duration::from_secs(3600))
-        .expect("its time can be set");
+    file.set_modified(LONG_AGO).expect("its time can be set");
 }
 
 /// Types the page's `sources.toml` with these texts for those, then its commands, which must end well; `rows` have come.
@@ -156,29 +157,26 @@ fn open_standards() {
         "ocds",
         "/data/ocds",
         "releases.jsonl",
-        "{\"ocid\":\"o-1\",\"id\":\"1\",\"tag\":[\"compiled\"],\"buyer\":{\"id\":\"H1\",\"name\":\"甲医院\"},\"tender\":{\"id\":\"T1\",\"title\":\"CT\",\"procurementMethod\":\"open\"}}\n",
+        &samples::ocds(1, "1000"),
         "tenders",
         1,
     );
+    let seven = |record: &dyn Fn(u64) -> String| (1..=7).map(record).collect::<String>();
     of(
         "bods",
         "/data/bods",
         "statements.jsonl",
-        "{\"statementId\":\"s1\",\"recordId\":\"E1\",\"recordType\":\"entity\",\"recordDetails\":{\"name\":\"甲公司\"}}\n\
-         {\"statementId\":\"s2\",\"recordId\":\"E2\",\"recordType\":\"entity\",\"recordDetails\":{\"name\":\"乙公司\"}}\n\
-         {\"statementId\":\"s3\",\"recordId\":\"R1\",\"recordType\":\"relationship\",\"recordDetails\":{\"subject\":\"E1\",\"interestedParty\":\"E2\",\"interests\":[{\"type\":\"shareholding\",\"share\":{\"exact\":51}}]}}\n",
+        &seven(&|n| samples::bods(n, "shareholding")),
         "relations",
-        1,
+        7,
     );
     of(
         "ftm",
         "/data/ftm/entities.ftm.jsonl",
         "entities.ftm.jsonl",
-        "{\"id\":\"c1\",\"schema\":\"Company\",\"properties\":{\"name\":[\"甲公司\"]}}\n\
-         {\"id\":\"c2\",\"schema\":\"Company\",\"properties\":{\"name\":[\"乙公司\"]}}\n\
-         {\"id\":\"o1\",\"schema\":\"Ownership\",\"properties\":{\"owner\":[\"c2\"],\"asset\":[\"c1\"],\"percentage\":[\"51\"]}}\n",
+        &seven(&|n| samples::ftm(n, "51")),
         "relations",
-        1,
+        7,
     );
     of(
         "debarment",

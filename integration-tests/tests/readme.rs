@@ -32,6 +32,11 @@ fn commands(markdown: &str) -> Vec<String> {
 }
 
 fn run_document(document: &str) {
+    run_document_with(document, &[]);
+}
+
+/// Runs the commands with these texts for those.
+fn run_document_with(document: &str, replaced: &[(&str, &str)]) {
     let text = std::fs::read_to_string(root().join(document)).unwrap_or_else(|e| panic!("{document}: {e}"));
     let commands = commands(&text);
     assert!(!commands.is_empty(), "{document} has no sh block");
@@ -51,7 +56,10 @@ fn run_document(document: &str) {
             continue;
         }
         // Output files go to the temporary folder.
-        let line = command.replace("OUT/", &format!("{}/", office.dir.path().display()));
+        let mut line = command.replace("OUT/", &format!("{}/", office.dir.path().display()));
+        for (from, to) in replaced {
+            line = line.replace(from, to);
+        }
         let output = Command::new("sh")
             .args(["-c", &line])
             .current_dir(root())
@@ -97,12 +105,67 @@ fn example_commands_work() {
     run_document("docs/examples/first-hospital/README.md");
 }
 
+/// The page's source, a folder, is there under another name.
+fn run_sources_page(document: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let orders = "order_id,line_no,amount\nP1,1,10.00\n";
+    std::fs::write(folder.path().join("purchase_orders.csv"), orders).expect("a file");
+    let folder = folder.path().to_str().expect("a UTF-8 path");
+    run_document_with(document, &[("/data/drop", folder)]);
+}
+
+#[test]
+fn commands_of_the_sources_page_work() {
+    run_sources_page("docs/connectors/README.md");
+}
+
+#[test]
+fn commands_of_the_chinese_sources_page_work() {
+    run_sources_page("docs/connectors/README.zh-CN.md");
+}
+
+/// Both languages say the same: the commands, but for the language of their output, and where more is to be read.
+#[test]
+fn both_languages_have_the_same_commands_and_links() {
+    for folder in ["", "docs/connectors/"] {
+        let [english, chinese] = ["README.md", "README.zh-CN.md"].map(|name| {
+            let document = format!("{folder}{name}");
+            let text = std::fs::read_to_string(root().join(&document)).expect("it is there");
+            let plain = |line: &String| {
+                let comment = line.find(" #").unwrap_or(line.len());
+                line[..comment].trim_end().replace("--lang zh ", "")
+            };
+            let told: Vec<String> = commands(&text).iter().map(plain).collect();
+            let mut links: Vec<String> = links(&text)
+                .map(|link| link.replace(".zh-CN.md", ".md"))
+                .filter(|link| link != "README.md")
+                .collect();
+            links.sort();
+            links.dedup();
+            (told, links)
+        });
+        assert_eq!(english, chinese, "{folder}");
+    }
+}
+
+/// Where the document's links lead.
+fn links(markdown: &str) -> impl Iterator<Item = &str> {
+    let after = markdown.split("](").skip(1);
+    after.filter_map(|rest| rest.split(')').next())
+}
+
 #[test]
 fn documents_name_only_files_that_exist() {
-    for document in ["README.md", "README.zh-CN.md", "docs/ARCHITECTURE.md"] {
+    for document in [
+        "README.md",
+        "README.zh-CN.md",
+        "docs/ARCHITECTURE.md",
+        "docs/connectors/README.md",
+        "docs/connectors/README.zh-CN.md",
+    ] {
         let text = std::fs::read_to_string(root().join(document)).unwrap();
         let base = Path::new(document).parent().unwrap().to_owned();
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        for link in links(&text) {
             if link.starts_with("http") || link.starts_with('#') {
                 continue;
             }

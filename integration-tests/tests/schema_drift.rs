@@ -1,18 +1,9 @@
-//! A source that changes its columns: what a sync finds is an event on record, shown by `source runs`, `source status` and
-//! the metrics' source of figures, once; and the acceptance suite's trials, which change a source on purpose.
-
-use std::path::Path;
+//! A source that changes its columns: what a sync finds is an event on record, shown once by `source runs`, `source status`
+//! and the metrics.
 
 use integration_tests::{Office, text};
 use serde_json::Value;
 use test_servers::database::{Server, fresh_name};
-
-fn office(toml: &str) -> Office {
-    let office = Office::new();
-    std::fs::create_dir_all(office.data()).expect("a data directory");
-    std::fs::write(office.data().join("sources.toml"), toml).expect("sources.toml");
-    office
-}
 
 /// (change, place) of each event, by sync, newest first.
 fn drift(office: &Office) -> Vec<Vec<(String, String)>> {
@@ -38,7 +29,7 @@ fn status(office: &Office) -> Value {
 
 #[test]
 fn a_column_that_comes_or_goes_in_files_is_told_once() {
-    let office = office(
+    let office = Office::with_sources(
         "[sources.s]\nkind = \"files\"\n[sources.s.config]\ndir = \"../drop\"\nmapping = \"../mapping.toml\"\n",
     );
     let drop = office.dir.path().join("drop");
@@ -105,7 +96,7 @@ fn orders(config: &str) -> (Office, String) {
          query = \"select * from po\"\n{config}",
         server.postgres_url("lianjing", &name)
     );
-    (office(&toml), name)
+    (Office::with_sources(&toml), name)
 }
 
 #[test]
@@ -145,82 +136,4 @@ fn a_database_tells_new_columns_other_types_and_lost_ones() {
     let shown = office.run(&["source", "runs", "s", "--lang", "zh"]).expect(&[0]);
     assert!(shown.stdout.contains("TYPE_CHANGED"), "{}", shown.stdout);
     assert_eq!(events(&status(&office)["drift"]), found[0]);
-}
-
-/// What a run of the suite says of one check.
-fn outcome(office: &Office, options: &[&str], code: i32, check: &str) -> (String, String) {
-    let mut args = vec!["source", "accept", "s", "--format", "json"];
-    args.extend(options);
-    let checks = office.run(&args).expect(&[code]).json_lines();
-    let found = checks
-        .iter()
-        .find(|c| c["name"] == check)
-        .unwrap_or_else(|| panic!("no {check} in {checks:?}"));
-    (text(&found["outcome"]), text(&found["detail"]))
-}
-
-/// `psql` on the test's server, as a command for the suite.
-fn psql(name: &str, sql: &str) -> String {
-    let socket = Server::postgres().dir.display().to_string();
-    format!("psql -q -v ON_ERROR_STOP=1 -h {socket} -U lianjing -d {name} -c \"{sql}\"")
-}
-
-#[test]
-fn the_trials_tell_a_sound_connector_from_a_careless_configuration() {
-    let late = "insert into po values ('LATE', 1, 5, 90)";
-    let check = "late_commits_come";
-    let (sound, name) = orders("lookback = 20\n");
-    let (found, detail) = outcome(&sound, &["--late-commit", &psql(&name, late)], 0, check);
-    assert_eq!(found, "PASSED", "{detail}");
-    assert!(detail.starts_with("1 rows"), "{detail}");
-    let (careless, name) = orders("lookback = 0\n");
-    let (found, detail) = outcome(&careless, &["--late-commit", &psql(&name, late)], 1, check);
-    assert_eq!(found, "FAILED");
-    assert!(
-        detail.contains("LATE") && detail.contains("look-back"),
-        "{detail}"
-    );
-    // A command that commits nothing proves nothing.
-    let (found, detail) = outcome(&careless, &["--late-commit", "true"], 1, check);
-    assert!(
-        found == "FAILED" && detail.contains("committed nothing"),
-        "{detail}"
-    );
-
-    let (office, name) = orders("");
-    let backwards = psql(
-        &name,
-        "create table b as select * from po order by version desc; drop table po; alter table b rename to po",
-    );
-    let (found, detail) = outcome(
-        &office,
-        &["--unsorted", &backwards],
-        0,
-        "another_order_loses_nothing",
-    );
-    assert_eq!(found, "PASSED", "{detail}");
-    for change in [
-        "alter table po rename column amount to total",
-        "alter table po alter column line_no type text using 'x'",
-    ] {
-        let (office, name) = orders("");
-        let command = psql(&name, change);
-        let (found, detail) = outcome(&office, &["--schema-drift", &command], 0, "schema_drift_is_told");
-        assert_eq!(found, "PASSED", "{change}: {detail}");
-    }
-    let (found, detail) = outcome(&office, &["--schema-drift", "true"], 1, "schema_drift_is_told");
-    assert!(
-        found == "FAILED" && detail.contains("nothing was said"),
-        "{detail}"
-    );
-    // A command that fails stops the suite, and says which.
-    let failed = office
-        .run(&["source", "accept", "s", "--unsorted", "exit 7"])
-        .expect(&[1]);
-    assert!(failed.stderr.contains("exit 7"), "{}", failed.stderr);
-    assert!(
-        !Path::new(&office.data())
-            .join("lake/main/purchase_orders")
-            .exists()
-    );
 }

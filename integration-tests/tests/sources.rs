@@ -3,16 +3,18 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use integration_tests::{Office, python, root, text};
+use integration_tests::{Done, Office, python, root, text};
 use proto::v1::connector_port_server::{ConnectorPort, ConnectorPortServer};
 use proto::v1::{self as pb, read_response::Message};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status};
+
+use crate::trials::{DRIFT, LATE, Suite, UNSORTED};
 
 /// Rows of one page of the vendor's source.
 const PAGE: u64 = 100;
@@ -148,15 +150,22 @@ pub fn serve(vendor: &Arc<Mutex<Vendor>>) -> (tokio::runtime::Runtime, SocketAdd
     (runtime, address)
 }
 
+/// A program that a test started; ends with it, however it ends.
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // One that has ended cannot be killed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// An office whose source `acme` is the vendor at that address.
 fn office(address: SocketAddr) -> Office {
-    let office = Office::new();
-    std::fs::create_dir_all(office.data()).expect("a data directory");
-    let toml = format!(
+    Office::with_sources(&format!(
         "[sources.acme]\nkind = \"remote\"\ncommit_rows = 300\n[sources.acme.config]\nurl = \"http://{address}\"\nlists_keys = true\n"
-    );
-    std::fs::write(office.data().join("sources.toml"), toml).expect("sources.toml");
-    office
+    ))
 }
 
 fn totals(office: &Office) -> (String, String, String) {
@@ -215,15 +224,16 @@ fn a_python_connector_is_accepted_and_synced() {
         .current_dir(root())
         .status();
     assert!(stubs.expect("protoc starts").success());
-    let mut vendor = Command::new(&python)
+    let vendor = Command::new(&python)
         .arg(root().join("docs/connectors/vendor/connector.py"))
         .args(["--listen", "127.0.0.1:0"])
         .env("PYTHONPATH", dir.path())
         .stdout(Stdio::piped())
         .spawn()
         .expect("python starts");
+    let mut vendor = Program(vendor);
     let mut said = String::new();
-    BufReader::new(vendor.stdout.take().expect("a pipe"))
+    BufReader::new(vendor.0.stdout.take().expect("a pipe"))
         .read_line(&mut said)
         .expect("a line");
     let address = said
@@ -234,7 +244,10 @@ fn a_python_connector_is_accepted_and_synced() {
 
     let office = Office::new();
     let url = format!("url=http://{address}");
-    let settings = format!("settings={{ database = \"{}\" }}", database.display());
+    let settings = format!(
+        "settings={{ database = \"{}\", look_back = 100 }}",
+        database.display()
+    );
     office
         .run(&[
             "source",
@@ -280,8 +293,30 @@ fn a_python_connector_is_accepted_and_synced() {
         .expect(&[0])
         .json_lines();
     assert_eq!(jobs[0]["job_id"], "sync-acme");
-    vendor.kill().expect("it runs");
-    vendor.wait().expect("it ends");
+
+    let change = dir.path().join("change.py");
+    let script = "import sqlite3, sys\nsqlite3.connect(sys.argv[1]).executescript(sys.argv[2])\n";
+    std::fs::write(&change, script).expect("a script");
+    let command = |sql: &str| {
+        let (python, change, database) = (python.display(), change.display(), database.display());
+        format!("{python} {change} {database} \"{sql}\"")
+    };
+    let options = [
+        "--late-commit",
+        &command("insert into orders values ('LATE', '康达医药有限公司', '5', '2025-01-02', 600)"),
+        "--unsorted",
+        &command(
+            "create table b as select * from orders order by version desc; drop table orders; alter table b rename to orders",
+        ),
+        "--schema-drift",
+        &command("alter table orders rename column amount to owed"),
+    ];
+    Suite::of(&office, "acme", &options)
+        .is_sound()
+        .expect(LATE, "PASSED", "1 rows")
+        .expect(UNSORTED, "PASSED", "the same rows")
+        .expect(DRIFT, "PASSED", "it refuses");
+    drop(vendor);
     // A source that is down is transient; one that is wrong is not.
     let down = office.run(&["source", "sync", "acme"]).expect(&[1]);
     assert!(down.stderr.contains("REMOTE_UNREACHABLE"), "{}", down.stderr);
@@ -306,75 +341,134 @@ fn scrape(address: &str) -> String {
     answer
 }
 
-#[test]
-fn a_server_runs_jobs_and_tells_prometheus() {
-    let office = Office::new();
-    let files = office.dir.path().join("drop");
-    std::fs::create_dir(&files).expect("a folder");
-    std::fs::write(files.join("products.csv"), "product_id,name\np1,x\np2,y\n").expect("a file");
-    std::fs::create_dir_all(office.data()).expect("a data directory");
-    let toml = format!(
-        "[sources.his]\nkind = \"files\"\nschedule = \"0 2 * * *\"\n[sources.his.config]\ndir = \"{}\"\n",
-        files.display()
-    );
-    std::fs::write(office.data().join("sources.toml"), toml).expect("sources.toml");
-    let mut server = office
-        .command(&[
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--metrics",
-            "127.0.0.1:0",
-            "--lang",
-            "en",
-        ])
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
-    let mut lines = BufReader::new(server.stderr.take().expect("a pipe")).lines();
-    let (mut url, mut metrics) = (None, None);
-    while url.is_none() || metrics.is_none() {
-        let line = lines.next().expect("it says where it listens").expect("text");
-        let address = line.split("http://").nth(1).unwrap_or_default();
-        match line.contains("/metrics") {
-            true => metrics = Some(address.trim_end_matches("/metrics").to_owned()),
-            false if !address.is_empty() => url = Some(format!("http://{address}")),
-            false => {}
+/// A server whose only source is a folder of files, synced by the job `sync-his`.
+struct Serving {
+    office: Office,
+    files: PathBuf,
+    _server: Program,
+    url: String,
+    metrics: String,
+}
+
+impl Serving {
+    fn start() -> Self {
+        let office = Office::with_sources(
+            "[sources.his]\nkind = \"files\"\nschedule = \"0 2 * * *\"\n[sources.his.config]\ndir = \"../drop\"\n",
+        );
+        let files = office.dir.path().join("drop");
+        std::fs::create_dir(&files).expect("a folder");
+        let options = "serve --listen 127.0.0.1:0 --metrics 127.0.0.1:0 --lang en";
+        let server = office
+            .command(&options.split(' ').collect::<Vec<_>>())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let mut server = Program(server);
+        let mut lines = BufReader::new(server.0.stderr.take().expect("a pipe")).lines();
+        let (mut url, mut metrics) = (None, None);
+        while url.is_none() || metrics.is_none() {
+            let line = lines.next().expect("it says where it listens").expect("text");
+            let address = line.split("http://").nth(1).unwrap_or_default();
+            match line.contains("/metrics") {
+                true => metrics = Some(address.trim_end_matches("/metrics").to_owned()),
+                false if !address.is_empty() => url = Some(format!("http://{address}")),
+                false => {}
+            }
+        }
+        // Keep the pipe drained, so that the server never blocks on its log.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        Self {
+            office,
+            files,
+            _server: server,
+            url: url.expect("a URL"),
+            metrics: metrics.expect("an address"),
         }
     }
-    let (url, metrics) = (url.expect("a URL"), metrics.expect("an address"));
-    let client = |args: &[&str]| {
-        let mut all = vec!["--server", url.as_str()];
+
+    fn write(&self, products: &str) {
+        std::fs::write(self.files.join("products.csv"), products).expect("a file");
+    }
+
+    fn client(&self, args: &[&str]) -> Done {
+        let mut all = vec!["--server", self.url.as_str()];
         all.extend(args);
-        office.run(&all)
-    };
-    let jobs = client(&["schedule", "list", "--format", "json"])
+        self.office.run(&all)
+    }
+
+    /// Runs the source's job now; how it ended.
+    fn sync(&self) -> String {
+        let run = self
+            .client(&["schedule", "run-now", "sync-his", "--format", "json"])
+            .expect(&[0, 1, 3])
+            .json_lines();
+        text(&run[0]["state"])
+    }
+
+    /// Looks for lines in what Prometheus is told.
+    #[track_caller]
+    fn told(&self, lines: &[&str]) {
+        let told = scrape(&self.metrics);
+        for line in lines {
+            assert!(told.contains(line), "{line} is not in\n{told}");
+        }
+    }
+}
+
+#[test]
+fn a_server_runs_jobs_and_tells_prometheus() {
+    let serving = Serving::start();
+    serving.write("product_id,name\np1,x\np2,y\n");
+    let jobs = serving
+        .client(&["schedule", "list", "--format", "json"])
         .expect(&[0])
         .json_lines();
     assert_eq!(jobs[0]["job_id"], "sync-his");
-    let run = client(&["schedule", "run-now", "sync-his", "--format", "json"])
-        .expect(&[0])
-        .json_lines();
-    assert_eq!(run[0]["state"], "SUCCEEDED", "{run:?}");
-    client(&["schedule", "add", "0 3 * * *", "--run-rules", "--only-changed"]).expect(&[0]);
-    client(&["schedule", "pause", "run-rules"]).expect(&[0]);
-    client(&["schedule", "remove", "run-rules"]).expect(&[0]);
-    let told = scrape(&metrics);
-    for line in [
+    assert_eq!(serving.sync(), "SUCCEEDED");
+    for args in [
+        &["schedule", "add", "0 3 * * *", "--run-rules", "--only-changed"][..],
+        &["schedule", "pause", "run-rules"],
+        &["schedule", "remove", "run-rules"],
+    ] {
+        serving.client(args).expect(&[0]);
+    }
+    serving.told(&[
         "lianjing_sync_rows_total{dataset=\"products\",outcome=\"inserted\",source=\"his\"} 2",
         "lianjing_sync_runs_total{source=\"his\",state=\"SUCCEEDED\"} 1",
         "lianjing_sync_unconserved_total{source=\"his\"} 0",
         "lianjing_job_runs{job=\"sync-his\",state=\"SUCCEEDED\"} 1",
-    ] {
-        assert!(told.contains(line), "{line} is not in\n{told}");
-    }
-    assert!(
-        told.contains("lianjing_source_last_success_timestamp_seconds{source=\"his\"}"),
-        "{told}"
-    );
-    let runs = client(&["runs", "--format", "json"]).expect(&[0]).json_lines();
+        "lianjing_source_last_success_timestamp_seconds{source=\"his\"}",
+    ]);
+    let runs = serving
+        .client(&["runs", "--format", "json"])
+        .expect(&[0])
+        .json_lines();
     assert_eq!(runs.len(), 1, "the sync's rules ran once");
-    server.kill().expect("it runs");
-    server.wait().expect("it ends");
-    assert!(Path::new(&office.data()).join("state.sqlite").exists());
+    assert!(serving.office.data().join("state.sqlite").exists());
+}
+
+#[test]
+fn prometheus_is_told_each_change_of_columns_once() {
+    let serving = Serving::start();
+    let drift = |change: &str, count: u32| {
+        format!("lianjing_source_drift_total{{change=\"{change}\",source=\"his\"}} {count}\n")
+    };
+    // What the first sync finds is how the source is.
+    serving.write("product_id,name,mood\np1,x,good\np2,y,fair\n");
+    assert_eq!(serving.sync(), "SUCCEEDED");
+    assert!(!scrape(&serving.metrics).contains("lianjing_source_drift_total{"));
+    serving.write("product_id,name,mood,weather\np1,x,good,fair\np2,y,fair,rain\n");
+    assert_eq!(serving.sync(), "SUCCEEDED");
+    serving.told(&[&drift("COLUMN_NEW", 1)]);
+    // Neither another look nor another sync of the same columns counts it again.
+    serving.told(&[&drift("COLUMN_NEW", 1)]);
+    assert_eq!(serving.sync(), "SUCCEEDED");
+    serving.told(&[&drift("COLUMN_NEW", 1)]);
+    // A sync that fails for a lost column counts it, too.
+    serving.write("product_code,name,mood,weather\np1,x,good,fair\np2,y,fair,rain\n");
+    assert_eq!(serving.sync(), "FAILED");
+    serving.told(&[
+        &drift("COLUMN_GONE", 1),
+        "lianjing_sync_runs_total{source=\"his\",state=\"FAILED\"} 1",
+    ]);
 }

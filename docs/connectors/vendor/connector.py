@@ -13,10 +13,12 @@ Configured in sources.toml:
     lists_keys = true
     [sources.acme.config.settings]
     database = "/srv/acme/orders.db"
+    look_back = 100
 
 The table it reads: orders(id text primary key, supplier text, amount text, ordered_on text, version integer). `version`
-grows with every change; it is the cursor. Rows may share a version and may be committed late, so the window starts at
-the cursor itself, not after it: what comes twice does no harm, since the host compares by key.
+grows with every change; it is the cursor. Rows may share a version, so the window starts at the cursor itself, not after
+it; and rows may be committed after others with a greater version, so it starts `look_back` versions before that. What
+comes twice does no harm, since the host compares by key.
 """
 
 import argparse
@@ -33,7 +35,10 @@ DATASET = "purchase_orders"
 SCHEMA = {
     "type": "object",
     "required": ["database"],
-    "properties": {"database": {"type": "string", "description": "Path of the SQLite database"}},
+    "properties": {
+        "database": {"type": "string", "description": "Path of the SQLite database"},
+        "look_back": {"type": "integer", "description": "Versions that are read again before the cursor; 0 by default"},
+    },
 }
 
 
@@ -58,7 +63,7 @@ class Connector(port.ConnectorPortServicer):
         return pb.DiscoverResponse(streams=[stream])
 
     def Read(self, request, context):
-        since = int(request.cursors.get(STREAM, "0"))
+        since = int(request.cursors.get(STREAM, "0")) - settings(request).get("look_back", 0)
         size = max(1, request.batch_rows)
         with self.open(request, context) as database:
             rows = database.execute(
@@ -102,15 +107,19 @@ class Connector(port.ConnectorPortServicer):
         yield pb.KeysResponse(dataset=DATASET, json_keys=keys)
 
     def open(self, request, context):
-        settings = json.loads(request.config_json or "{}")
-        if "database" not in settings:
+        path = settings(request).get("database")
+        if path is None:
             # Wrong configuration: the host never tries this again by itself.
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "settings: key `database` is missing")
         try:
-            return sqlite3.connect(f"file:{settings['database']}?mode=ro", uri=True)
+            return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         except sqlite3.OperationalError as error:
             # May pass: the host tries again later.
-            context.abort(grpc.StatusCode.UNAVAILABLE, f"{settings['database']}: {error}")
+            context.abort(grpc.StatusCode.UNAVAILABLE, f"{path}: {error}")
+
+
+def settings(request):
+    return json.loads(request.config_json or "{}")
 
 
 def main():

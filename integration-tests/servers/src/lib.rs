@@ -2,5 +2,6 @@
 //! depend on this crate.
 
 pub mod database;
+pub mod platform;
 pub mod relay;
 pub mod s3;

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use integration_tests::Office;
+use integration_tests::{Office, samples};
 use test_servers::database::{Server, fresh_name};
+use test_servers::platform::Platform;
 use test_servers::relay::Relay;
 
-use super::platform::Platform;
 use super::{Subject, survives};
 use crate::sources::{Vendor, serve};
 
@@ -242,82 +242,66 @@ fn open_standard(kind: &str, datasets: &'static [&'static str], config: &str, fi
     survives(kind, &subject);
 }
 
-/// So many lines over four files.
-fn lines(ending: &str, line: impl Fn(u64) -> String) -> Vec<(String, String)> {
+/// A thousand records over four files, each below the same heading; the one in the middle is another.
+fn records(
+    ending: &str,
+    heading: &str,
+    record: impl Fn(u64) -> String,
+    odd: String,
+) -> Vec<(String, String)> {
     (0..4)
         .map(|file| {
-            let each = (1..=250).map(|n| line(file * 250 + n) + "\n");
-            (format!("{file}.{ending}"), each.collect())
+            let each = (1..=250).map(|n| match file * 250 + n {
+                500 => odd.clone(),
+                n => record(n),
+            });
+            let text = heading.to_owned() + &each.collect::<String>();
+            (format!("{file}.{ending}"), text)
         })
         .collect()
 }
 
 #[test]
 fn ocds() {
-    let files = lines("jsonl", |n| {
-        let budget = if n == 500 {
-            "\"many\"".to_owned()
-        } else {
-            n.to_string()
-        };
-        format!(
-            r#"{{"ocid":"ocds-1-{n}","id":"{n}","tag":["compiled"],"buyer":{{"id":"H1","name":"甲医院"}},"tender":{{"id":"T{n}","title":"项目{n}","procurementMethod":"open","value":{{"amount":{budget},"currency":"CNY"}}}}}}"#
-        )
-    });
+    let files = records(
+        "jsonl",
+        "",
+        |n| samples::ocds(n, &n.to_string()),
+        samples::ocds(500, "\"many\""),
+    );
     open_standard("ocds", &["tenders", "hospitals"], "", files);
 }
 
 #[test]
 fn bods() {
-    let files = lines("jsonl", |n| {
-        let entity = format!(
-            r#"{{"statementId":"e{n}","recordId":"E{n}","recordType":"entity","recordDetails":{{"name":"公司{n}"}}}}"#
-        );
-        let kind = if n == 500 { "somethingNew" } else { "shareholding" };
-        let owner = n % 7 + 1;
-        let relation = format!(
-            r#"{{"statementId":"r{n}","recordId":"R{n}","recordType":"relationship","recordDetails":{{"subject":"E{n}","interestedParty":"E{owner}","interests":[{{"type":"{kind}","share":{{"exact":{}}}}}]}}}}"#,
-            n % 100
-        );
-        format!("{entity}\n{relation}")
-    });
+    let files = records(
+        "jsonl",
+        "",
+        |n| samples::bods(n, "shareholding"),
+        samples::bods(500, "somethingNew"),
+    );
     open_standard("bods", &["relations"], "", files);
 }
 
 #[test]
 fn ftm() {
-    let files = lines("jsonl", |n| {
-        let company = format!(r#"{{"id":"c{n}","schema":"Company","properties":{{"name":["公司{n}"]}}}}"#);
-        let share = if n == 500 {
-            "half".to_owned()
-        } else {
-            (n % 100).to_string()
-        };
-        let owned = format!(
-            r#"{{"id":"o{n}","schema":"Ownership","properties":{{"owner":["c{}"],"asset":["c{n}"],"percentage":["{share}"]}}}}"#,
-            n % 7 + 1
-        );
-        format!("{company}\n{owned}")
-    });
+    let files = records(
+        "jsonl",
+        "",
+        |n| samples::ftm(n, &(n % 100).to_string()),
+        samples::ftm(500, "half"),
+    );
     open_standard("ftm", &["relations"], "", files);
 }
 
 #[test]
 fn debarment() {
-    let files = (0..4)
-        .map(|file| {
-            let mut text = "Firm Name,From Date,To Date,Grounds\n".to_owned();
-            for n in file * 250 + 1..=file * 250 + 250 {
-                let day = if n == 500 {
-                    "soon".to_owned()
-                } else {
-                    format!("2024-01-{:02}", n % 28 + 1)
-                };
-                writeln!(text, "Firm {n},{day},Permanent,Fraud").expect("writing to a string");
-            }
-            (format!("{file}.csv"), text)
-        })
-        .collect();
+    let files = records(
+        "csv",
+        samples::FIRMS,
+        |n| samples::firm(n, &format!("2024-01-{:02}", n % 28 + 1)),
+        samples::firm(500, "soon"),
+    );
     open_standard("debarment", &["credit_records"], "", files);
 }
 

@@ -5,7 +5,6 @@
 //! has written, or a part of the time that an undisturbed sync takes.
 
 mod kinds;
-mod platform;
 mod push;
 
 use std::io::Read as _;
@@ -49,9 +48,7 @@ struct Subject<'a> {
 
 impl Subject<'_> {
     fn office(&self) -> Office {
-        let office = Office::new();
-        std::fs::create_dir_all(office.data()).expect("a data directory");
-        std::fs::write(office.data().join("sources.toml"), &self.toml).expect("sources.toml");
+        let office = Office::with_sources(&self.toml);
         if let Some(prepare) = self.prepare {
             prepare(&office);
         }

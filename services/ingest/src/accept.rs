@@ -21,10 +21,28 @@ const CUTS_MAX: usize = 64;
 
 type Open<'a> = dyn Fn() -> domain::ports::Result<Box<dyn Connector>> + Send + Sync + 'a;
 
-/// What a source held when the suite ran on it.
+/// What a source held when the suite, or its last trial, read it whole.
+#[derive(Clone)]
 pub struct Baseline {
     rows: BTreeMap<String, String>,
     cursors: BTreeMap<String, String>,
+    rejected: usize,
+    /// (code, place) of what was told.
+    told: BTreeSet<(String, String)>,
+    /// Why the last trial's reading failed, where that was right.
+    refused: Option<&'static str>,
+}
+
+impl From<&Reading> for Baseline {
+    fn from(whole: &Reading) -> Self {
+        Self {
+            rows: whole.rows(),
+            cursors: whole.cursors(),
+            rejected: whole.rejected,
+            told: whole.told.clone(),
+            refused: None,
+        }
+    }
 }
 
 /// A run of the suite, or of one of its trials.
@@ -137,10 +155,7 @@ impl Suite<'_> {
             false => self.skipped("keys_listed", "the source lists no keys"),
         }
         self.trials_ahead(spec.incremental);
-        Some(Baseline {
-            rows: first.rows(),
-            cursors: first.cursors(),
-        })
+        Some(Baseline::from(&first))
     }
 
     async fn discovery(&mut self, connector: &dyn Connector) {

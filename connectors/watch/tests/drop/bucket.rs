@@ -117,6 +117,25 @@ async fn objects_move_when_their_rows_are_committed() {
 }
 
 #[tokio::test]
+async fn checks_and_trials_only_read_the_bucket() {
+    let server = Server::start().await;
+    server.put("in/contracts.csv", contracts(&["A"]), 1);
+    let dir = tempfile::tempdir().unwrap();
+    let (connector, _) = connector(&server, &dir, "done = \"in/done\"\n");
+    let mut host = Host::default();
+    assert_eq!(host.sync(&connector).await.keys, ["A"]);
+    connector.check().await.unwrap();
+    connector.discover().await.unwrap();
+    host.try_out(&connector).await;
+    let requests = server.bucket.lock().unwrap().log.clone();
+    let reads = |line: &String| line.starts_with("GET ") || line.starts_with("HEAD ");
+    assert!(requests.iter().all(reads), "{requests:?}");
+    assert_eq!(server.keys(), ["in/contracts.csv"]);
+    host.sync(&connector).await;
+    assert_eq!(server.keys(), ["in/done/contracts.csv"]);
+}
+
+#[tokio::test]
 async fn an_object_rests_where_that_is_wanted() {
     let server = Server::start().await;
     server.put("in/contracts.csv", contracts(&["A"]), 20);

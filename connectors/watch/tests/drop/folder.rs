@@ -146,6 +146,23 @@ async fn files_move_when_their_rows_are_committed() {
 }
 
 #[tokio::test]
+async fn checks_and_trials_leave_the_folder_as_it_is() {
+    let mut drop = Drop::new("done = \"done\"\n");
+    drop.put("contracts.csv", contracts(&["A"]), -100);
+    assert_eq!(drop.host.sync(&drop.connector).await.keys, ["A"]);
+    drop.put("later/contracts.csv", contracts(&["B"]), -90);
+    // The first file is known, so that a sync would move it; a trial does not, and reads the other each time.
+    for _ in 0..2 {
+        drop.connector.check().await.unwrap();
+        assert_eq!(drop.connector.discover().await.unwrap().len(), 2);
+        assert_eq!(drop.host.try_out(&drop.connector).await.keys, ["B"]);
+        assert!(drop.has("contracts.csv") && drop.has("later/contracts.csv") && !drop.has("done"));
+    }
+    assert_eq!(drop.host.sync(&drop.connector).await.keys, ["B"]);
+    assert!(drop.has("done/contracts.csv") && !drop.has("contracts.csv"));
+}
+
+#[tokio::test]
 async fn what_a_crash_lost_is_read_again_and_nothing_else() {
     let mut drop = Drop::new("");
     for (n, name) in ["1", "2", "3"].iter().enumerate() {

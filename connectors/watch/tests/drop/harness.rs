@@ -90,12 +90,30 @@ impl Host {
         connector: &WatchConnector,
         meanwhile: Option<Box<dyn Fn() + Send + Sync>>,
     ) -> Result<Synced> {
+        let (synced, committed) = self.read(connector, meanwhile, false).await?;
+        self.cursors.extend(committed);
+        Ok(synced)
+    }
+
+    /// A reading as the acceptance suite makes it: from what is committed, and nothing of it is.
+    pub async fn try_out(&self, connector: &WatchConnector) -> Synced {
+        self.read(connector, None, true).await.unwrap().0
+    }
+
+    /// What was read, and the checkpoints that came with it.
+    async fn read(
+        &self,
+        connector: &WatchConnector,
+        meanwhile: Option<Box<dyn Fn() + Send + Sync>>,
+        is_trial: bool,
+    ) -> Result<(Synced, BTreeMap<String, String>)> {
         let store = Arc::new(DirStore {
             dir: tempfile::tempdir().unwrap(),
             meanwhile,
         });
         let request = ReadRequest {
             cursors: self.cursors.clone(),
+            is_trial,
             ..ReadRequest::new(store, DateTime::UNIX_EPOCH)
         };
         let (out, mut messages) = mpsc::channel(4);
@@ -129,8 +147,7 @@ impl Host {
             }
         }
         reading.await.unwrap()?;
-        self.cursors.extend(committed);
-        Ok(synced)
+        Ok((synced, committed))
     }
 }
 

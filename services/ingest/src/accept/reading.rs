@@ -21,8 +21,8 @@ pub struct Reading {
     /// One entry a message: the rows it carried, or a checkpoint.
     pub steps: Vec<Step>,
     pub rejected: usize,
-    /// Codes of the notices that came.
-    pub told: BTreeSet<String>,
+    /// (code, place) of the notices that came.
+    pub told: BTreeSet<(String, String)>,
     pub problems: Vec<String>,
     /// Cut short by the number of rows or at the wanted message.
     pub cut: bool,
@@ -102,7 +102,7 @@ pub async fn collect(
             }
             Message::Checkpoint(c) => Step::Checkpoint(c.stream.to_string(), c.cursor),
             Message::Notice(notice) => {
-                reading.told.insert(notice.code);
+                reading.told.insert((notice.code, notice.place));
                 Step::Other
             }
             Message::Progress(_) => Step::Other,

@@ -44,6 +44,8 @@ struct World {
     broken: Option<String>,
     /// Starts after the cursor instead of at it, and so loses rows that share it.
     loses_equal_cursors: bool,
+    /// What its raw batches are called, before their number.
+    page_name: Option<String>,
     /// Cursors it was given, one entry a reading.
     asked: Vec<BTreeMap<String, String>>,
     /// Rows it has sent in all.
@@ -84,7 +86,7 @@ impl Connector for Scripted {
 
     async fn read(&self, request: ReadRequest, out: mpsc::Sender<Message>) -> Result<()> {
         let since: u64 = request.cursors.get("products").map_or(0, |c| c.parse().unwrap());
-        let (mut rows, broken) = {
+        let (mut rows, broken, page_name) = {
             let mut world = self.0.lock().unwrap();
             world.asked.push(request.cursors.clone());
             let after = world.loses_equal_cursors && since > 0;
@@ -100,7 +102,8 @@ impl Connector for Scripted {
                 })
                 .map(|(key, (name, version))| (key.clone(), name.clone(), *version))
                 .collect();
-            (rows, world.broken.clone())
+            let page_name = world.page_name.clone().unwrap_or_else(|| "page".to_owned());
+            (rows, world.broken.clone(), page_name)
         };
         rows.sort_by(|a, b| (a.2, &a.0).cmp(&(b.2, &b.0)));
         for (number, page) in (1..).zip(rows.chunks(PAGE_ROWS)) {
@@ -121,7 +124,7 @@ impl Connector for Scripted {
             let text: Vec<String> = page.iter().map(|r| format!("{r:?}")).collect();
             let raw = request
                 .raw
-                .put_bytes(text.join("\n").as_bytes(), &format!("page-{number}"))?;
+                .put_bytes(text.join("\n").as_bytes(), &format!("{page_name}-{number}"))?;
             let gone = |_| Failure::new(FailureKind::Cancelled, "CANCELLED", "gone");
             let good: Vec<_> = page.iter().filter(|r| Some(&r.0) != broken.as_ref()).collect();
             self.0.lock().unwrap().sent += page.len();
@@ -353,6 +356,30 @@ async fn over_the_limit_the_cursor_stays_where_it_was() {
 }
 
 #[tokio::test]
+async fn a_source_is_redriven_from_its_start_whatever_its_batches_are_called() {
+    // As a platform's requests may be: no path, or longer than a file's name can be.
+    for name in ["/orders?page=1".to_owned(), format!("GET?{}", "x".repeat(300))] {
+        let bench = Bench::new(1_000).await;
+        ten(&bench);
+        bench.world().page_name = Some(name.clone());
+        bench.world().broken = Some("p1".into());
+        bench.sync().await.unwrap();
+        assert_eq!(bench.quarantined().await, 1, "{name}");
+        bench.world().broken = None;
+        let report = bench.sources.redrive("shop", Arc::new(NoProgress)).await.unwrap();
+        assert_eq!(report.datasets[0].inserted, 1, "{name}");
+        assert_eq!(bench.quarantined().await, 0, "{name}");
+        // Nothing is left to be redriven, and the source is not asked.
+        let asked = bench.world().asked.len();
+        let report = bench.sources.redrive("shop", Arc::new(NoProgress)).await.unwrap();
+        assert!(
+            report.datasets.is_empty() && bench.world().asked.len() == asked,
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_source_with_nothing_new_stays_fresh() {
     let bench = Bench::new(1_000).await;
     bench.sync().await.unwrap();
@@ -474,6 +501,46 @@ async fn the_acceptance_suite_tells_a_sound_source_from_one_that_loses_rows() {
         0,
         "nothing of it reaches the lake"
     );
+}
+
+/// The outcome of a trial that says one thing.
+async fn tried(bench: &Bench, trial: AcceptanceTrial) -> (AcceptanceOutcome, String) {
+    let checks = bench.sources.accept("shop", trial, Arc::new(NoProgress)).await;
+    let check = checks.unwrap().remove(0);
+    (check.outcome, check.detail)
+}
+
+#[tokio::test]
+async fn trials_one_after_the_other_each_start_from_what_the_one_before_left() {
+    let bench = Bench::new(1_000).await;
+    ten(&bench);
+    // A row that can never be read says nothing of a change.
+    bench.world().broken = Some("p1".into());
+    let suite = bench
+        .sources
+        .accept("shop", AcceptanceTrial::Suite, Arc::new(NoProgress))
+        .await
+        .unwrap();
+    assert!(
+        suite.iter().all(|c| c.outcome != AcceptanceOutcome::Failed),
+        "{suite:?}"
+    );
+    // It is behind the cursor, and this source looks back no further than that.
+    bench.put("late", "committed late", 1);
+    let (outcome, detail) = tried(&bench, AcceptanceTrial::LateCommit).await;
+    assert!(
+        outcome == AcceptanceOutcome::Failed && detail.contains("late"),
+        "{detail}"
+    );
+    let (outcome, detail) = tried(&bench, AcceptanceTrial::Unsorted).await;
+    assert_eq!(outcome, AcceptanceOutcome::Passed, "{detail}");
+    bench.put("p3", "another name", 2);
+    let (outcome, detail) = tried(&bench, AcceptanceTrial::SchemaDrift).await;
+    assert!(
+        outcome == AcceptanceOutcome::Failed && detail.contains("nothing was said"),
+        "{detail}"
+    );
+    assert_eq!(bench.lake.head().await.unwrap(), 0);
 }
 
 const ORDERS: &str = "order_id,line_no,channel\nPO1,1,platform\nPO2,1,carrier pigeon\n";
