@@ -242,7 +242,8 @@ fn is_remark(inside: &str) -> bool {
 
 /// Whether a key has at least two letters or Han characters and is no word for "none".
 fn is_name(key: &str) -> bool {
-    key.chars().filter(|c| c.is_alphabetic()).count() >= 2 && !says_nothing(key)
+    let mut letters = key.chars().filter(|c| han::is_common(*c) || c.is_alphabetic());
+    letters.nth(1).is_some() && !says_nothing(key)
 }
 
 /// What people write into a column to leave it empty, in upper case.

@@ -87,7 +87,9 @@ impl Address {
         {
             simple = rest.trim().to_owned();
         }
-        if crate::name::says_nothing(&simple) || simple.chars().filter(|c| c.is_alphanumeric()).count() < 2 {
+        if crate::name::says_nothing(&simple)
+            || simple.chars().filter(|c| c.is_alphanumeric()).nth(1).is_none()
+        {
             return Address::default();
         }
         if simple.chars().any(is_han) {

@@ -1,5 +1,6 @@
 //! Matching of whole files: block, score, cluster.
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::blocking::{Blocks, RuleReport};
@@ -95,6 +96,8 @@ pub(crate) fn link_blocks(
         attributes: single_valued(records),
         pairs: different.to_vec(),
         order: (0..records.len() as RecordNo)
+            .into_par_iter()
+            .with_min_len(1024)
             .map(|r| records.content(r))
             .collect(),
     };

@@ -88,7 +88,7 @@ impl Blocks {
                         largest: 0,
                     },
                 };
-                building.build(rule.entries(number, records, 0), rule);
+                building.build(rule.entries(number, records), rule);
                 building
             })
             .collect();
@@ -132,7 +132,7 @@ impl Blocks {
 
     /// Calls `each` with every pair (lower number first) once, and collects what it gives, in an order that does
     /// not depend on threads. Before the pairs of a block `enter` may load what `each` needs of its members; pairs
-    /// come with the two places in the block. The second result is the number of pairs.
+    /// come with their two places in the block. The second result is the number of pairs.
     pub fn for_each_pair<S: Default, T: Send>(
         &self,
         records: &Records,
@@ -146,20 +146,23 @@ impl Blocks {
             .map(|task| {
                 let mut out = Vec::new();
                 let mut pairs = 0;
-                let mut lower: Vec<&[u32]> = Vec::new();
+                let mut earlier = Earlier::default();
                 let mut loaded = S::default();
                 for number in task * BLOCKS_A_TASK..((task + 1) * BLOCKS_A_TASK).min(self.len()) {
                     let block = self.block(number);
-                    lower.clear();
-                    lower.extend(block.iter().map(|member| self.blocks_below(*member, number)));
-                    enter(block, &mut loaded);
+                    earlier.load(self, number);
+                    let mut entered = false;
                     for (at, a) in block.iter().enumerate() {
                         for (place, b) in block.iter().enumerate().skip(at + 1) {
                             if self.across_sources && records.source(*a) == records.source(*b) {
                                 continue;
                             }
-                            if meet(lower[at], lower[place]) {
+                            if earlier.brought_together(at, place) {
                                 continue;
+                            }
+                            if !entered {
+                                enter(block, &mut loaded);
+                                entered = true;
                             }
                             pairs += 1;
                             out.extend(each(&loaded, [at, place], *a, *b));
@@ -177,11 +180,12 @@ impl Blocks {
 }
 
 impl Building<'_> {
-    fn build(&mut self, mut entries: Vec<(u64, u32)>, rule: &Rule) {
+    fn build(&mut self, entries: Vec<Vec<(u64, u32)>>, rule: &Rule) {
+        self.report.records = entries.iter().map(|part| part.len() as u64).sum();
+        self.report.largest = self.report.records.min(1);
+        let mut entries = with_shared_keys(entries);
         entries.par_sort_unstable();
-        entries.dedup();
         for group in entries.chunk_by(|a, b| a.0 == b.0) {
-            self.report.records += group.len() as u64;
             self.report.largest = self.report.largest.max(group.len() as u64);
             let before = self.report.pairs;
             self.add(group, &rule.refine);
@@ -257,6 +261,72 @@ impl Building<'_> {
     fn one_source(&self, group: &[(u64, u32)]) -> bool {
         let first = self.records.source(group[0].1);
         group.iter().all(|e| self.records.source(e.1) == first)
+    }
+}
+
+/// The entries whose key another has too, and a few more: keys that stand alone, most of all, need no sorting. Two
+/// bits for each class of keys tell whether it was seen, and seen again.
+fn with_shared_keys(entries: Vec<Vec<(u64, u32)>>) -> Vec<(u64, u32)> {
+    let count: usize = entries.iter().map(Vec::len).sum();
+    let classes = (8 * count).next_power_of_two().max(64);
+    let place = |key: u64| {
+        let class = key as usize % classes;
+        (class / 64, 1u64 << (class % 64))
+    };
+    let (mut seen, mut again) = (vec![0u64; classes / 64], vec![0u64; classes / 64]);
+    for (key, _) in entries.iter().flatten() {
+        let (word, bit) = place(*key);
+        again[word] |= seen[word] & bit;
+        seen[word] |= bit;
+    }
+    let shared = |entry: &(u64, u32)| {
+        let (word, bit) = place(entry.0);
+        again[word] & bit != 0
+    };
+    entries.into_iter().flatten().filter(shared).collect()
+}
+
+/// The blocks before a block that its members are in.
+#[derive(Default)]
+struct Earlier<'b> {
+    /// By place in the block, ascending.
+    lists: Vec<&'b [u32]>,
+    /// (earlier block, place) of all members.
+    entries: Vec<(u32, u32)>,
+    /// By place, a bit for each place with which it shares an earlier block; empty when lists are to be compared.
+    shared: Vec<u64>,
+}
+
+impl<'b> Earlier<'b> {
+    fn load(&mut self, blocks: &'b Blocks, number: usize) {
+        let block = blocks.block(number);
+        self.lists.clear();
+        self.lists
+            .extend(block.iter().map(|member| blocks.blocks_below(*member, number)));
+        self.shared.clear();
+        // A few lists are faster compared than sorted.
+        if !(6..=64).contains(&block.len()) {
+            return;
+        }
+        self.entries.clear();
+        for (place, list) in (0..).zip(&self.lists) {
+            self.entries.extend(list.iter().map(|block| (*block, place)));
+        }
+        self.entries.sort_unstable();
+        self.shared.resize(block.len(), 0);
+        for group in self.entries.chunk_by(|a, b| a.0 == b.0) {
+            let places = group.iter().fold(0, |places, (_, place)| places | 1 << place);
+            for (_, place) in group {
+                self.shared[*place as usize] |= places;
+            }
+        }
+    }
+
+    fn brought_together(&self, a: usize, b: usize) -> bool {
+        match self.shared.get(a) {
+            Some(places) => places >> b & 1 == 1,
+            None => meet(self.lists[a], self.lists[b]),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! edges, and the result depends only on the set of edges, not on their order.
 
 use hashbrown::HashMap;
+use rayon::prelude::*;
 
 use super::records::RecordNo;
 
@@ -50,7 +51,7 @@ pub fn cluster(records: usize, edges: &mut [Edge], least: f64, forbidden: &Forbi
         let of = |r: RecordNo| forbidden.order.get(r as usize).copied().unwrap_or_default();
         (of(e.a).min(of(e.b)), of(e.a).max(of(e.b)))
     };
-    edges.sort_unstable_by(|x, y| {
+    edges.par_sort_unstable_by(|x, y| {
         y.weight
             .total_cmp(&x.weight)
             .then_with(|| content(x).cmp(&content(y)))

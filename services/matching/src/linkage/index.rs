@@ -28,9 +28,8 @@ impl Index {
         let mut refined = HashSet::new();
         let mut postings: Vec<(u64, u32)> = Vec::new();
         for (number, rule) in rules.iter().enumerate() {
-            let mut entries = rule.entries(number, records, 0);
+            let mut entries = rule.entries(number, records).concat();
             entries.par_sort_unstable();
-            entries.dedup();
             refine(records, &entries, &rule.refine, most, &mut refined, &mut postings);
         }
         postings.par_sort_unstable();

@@ -217,9 +217,9 @@ impl Rule {
             .collect()
     }
 
-    /// All (key, record) of the records from `first` on, unsorted. A key is never the same in two rules.
-    pub fn entries(&self, number: usize, records: &Records, first: u32) -> Vec<(u64, u32)> {
-        (first..records.len() as u32)
+    /// All (key, record), in parts, each once, unsorted. A key is never the same in two rules.
+    pub fn entries(&self, number: usize, records: &Records) -> Vec<Vec<(u64, u32)>> {
+        (0..records.len() as u32)
             .into_par_iter()
             .chunks(1 << 14)
             .map(|chunk| {
@@ -231,8 +231,7 @@ impl Rule {
                 }
                 out
             })
-            .collect::<Vec<_>>()
-            .concat()
+            .collect()
     }
 
     /// The record's keys under this rule: every combination of its parts' keys.

@@ -328,3 +328,55 @@ pub fn probability(weight: f64) -> f64 {
 pub fn weight_of(probability: f64) -> f64 {
     (probability / (1.0 - probability)).log2().clamp(-1000.0, 1000.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::linkage::schema::{Field, Schema};
+
+    /// A kind and two texts of it that are often alike.
+    fn pair() -> impl Strategy<Value = (FieldKind, String, String)> {
+        let kinds = [
+            (
+                FieldKind::OrgName,
+                "(杭州|北京|浙江)?[康瑞端第一]{1,3}(医药|器械)?(股份)?(有限公司|集团|医院)?",
+            ),
+            (
+                FieldKind::Uscc,
+                "[0-9AB]{4,6}|91330100MA2W1X2Y3[XYZ]|914403001922038216|91440300192203821[56]",
+            ),
+            (
+                FieldKind::PersonName,
+                "[王张欧阳司马单伟玮纬健建張A·]{1,5}|(wang|li) ?(wei|na)?",
+            ),
+            (FieldKind::Phone, "(0571)?[0-3]{7,8}|1[0-2]{10}"),
+            (
+                FieldKind::Address,
+                "(浙江省)?(杭州市|宁波市|上海市|中国)?(西湖区)?([文人民]{1,2}路)?([1-3]{1,2}号)?([甲乙]大厦)?([1-2]幢)?|[1-2] (High|Low) (Road|St)",
+            ),
+            (FieldKind::Code, "[0-3]{4,8}"),
+            (FieldKind::Category, "[ab]"),
+            (FieldKind::Email, "[ab]{4,6}@[ab]{1,2}\\.cn"),
+        ];
+        proptest::sample::select(kinds.to_vec()).prop_flat_map(|(kind, texts)| (Just(kind), texts, texts))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn sketches_allow_what_the_comparison_finds((kind, a, b) in pair()) {
+            let field = Field { name: "x".to_owned(), kind };
+            let mut records = Records::new(Schema { fields: vec![field] });
+            records.extend(0, &[vec![a.as_str(), b.as_str()]]);
+            let scorer = Scorer::new(&Model::shipped(records.schema()), &records);
+            let c = &scorer.comparisons[0];
+            let (row_a, row_b) = (records.row(0), records.row(1));
+            let (level, value) = c.comparator.level(row_a, row_b);
+            let most = c.at_most(c.values.sketch(row_a[0]), c.values.sketch(row_b[0]));
+            prop_assert!(c.weight(level, value) <= most + ROUNDING, "{level:?}");
+        }
+    }
+}

@@ -86,6 +86,7 @@ impl Values {
     pub fn add_all(&mut self, raw: &[&str]) -> Vec<u32> {
         let kind = self.kind;
         let mut numbers = Vec::with_capacity(raw.len());
+        self.reserve(raw.len());
         for chunk in raw.chunks(1 << 16) {
             let normal: Vec<(Cow<'_, str>, u64)> = chunk
                 .par_iter()
@@ -110,6 +111,21 @@ impl Values {
             }
         }
         numbers
+    }
+
+    /// Makes room for new values, so that growing copies nothing. Room that is not used costs no memory.
+    fn reserve(&mut self, values: usize) {
+        match self.kind {
+            FieldKind::OrgName => self.orgs.reserve(values),
+            FieldKind::PersonName => self.persons.reserve(values),
+            FieldKind::Address => self.addresses.reserve(values),
+            _ => {}
+        }
+        self.sketches.reserve(values);
+        self.text_ends.reserve(values);
+        self.symbol_ends.reserve(values);
+        self.terms.reserve(values);
+        self.term_counts.reserve(values);
     }
 
     /// The number of a value, a new one for a new value.
@@ -156,8 +172,11 @@ impl Values {
             }
             FieldKind::OrgName => {
                 let new = self.read(self.orgs.len(), |text| {
-                    let name = OrgName::parse(text);
+                    let mut name = OrgName::parse(text);
                     let keys: Vec<(KeyKind, u64)> = name.blocking_keys().collect();
+                    // Their keys are compared, and the text is kept as it was written.
+                    name.display = Box::default();
+                    name.key_loose = Box::default();
                     (name, keys)
                 });
                 for (name, keys) in new {
@@ -344,7 +363,7 @@ fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut add = |c: char| match c {
         '\'' | '’' | '`' => {}
-        c if c.is_alphanumeric() => out.push(c),
+        c if han::is_common(c) || c.is_alphanumeric() => out.push(c),
         _ if out.ends_with(' ') || out.is_empty() => {}
         _ => out.push(' '),
     };

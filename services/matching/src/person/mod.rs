@@ -12,7 +12,7 @@ mod tests;
 
 pub use compare::{PersonAgreement, PersonLevel, compare_persons};
 
-use crate::han::{is_han, shape_bits, simplify, tidy};
+use crate::han::{is_common, is_han, shape_bits, simplify, tidy};
 use crate::{hash, pinyin};
 
 /// A name of a person and its parts.
@@ -133,7 +133,7 @@ impl PersonName {
 
     fn chinese(text: &str) -> PersonName {
         let mut name = simplify(text).replace('锺', "钟");
-        name.retain(|c| c.is_alphanumeric());
+        name.retain(|c| is_common(c) || c.is_alphanumeric());
         for title in TITLES {
             if let Some(rest) = name.strip_suffix(title)
                 && rest.chars().count() >= 2
