@@ -33,7 +33,10 @@ impl Index {
             refine(records, &entries, &rule.refine, most, &mut refined, &mut postings);
         }
         postings.par_sort_unstable();
-        let (keys, holders) = postings.into_iter().unzip();
+        // One after the other, and each of its very size: postings are large.
+        let keys = postings.iter().map(|(key, _)| *key).collect();
+        let holders = postings.iter().map(|(_, holder)| *holder).collect();
+        drop(postings);
         Self {
             most,
             keys,

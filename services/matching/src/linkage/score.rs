@@ -360,8 +360,7 @@ mod tests {
             (FieldKind::Category, "[ab]"),
             (FieldKind::Email, "[ab]{4,6}@[ab]{1,2}\\.cn"),
         ];
-        proptest::sample::select(kinds.to_vec())
-            .prop_flat_map(|(kind, texts)| (Just(kind), texts.to_owned(), texts.to_owned()))
+        proptest::sample::select(kinds.to_vec()).prop_flat_map(|(kind, texts)| (Just(kind), texts, texts))
     }
 
     proptest! {

@@ -9,12 +9,12 @@ pub struct Sketch {
     /// The value's number.
     pub number: u32,
     /// Codes: 1 when the check digit holds. Names of organisations: the term. Persons' names in Han characters:
-    /// how many and their sum. Addresses taken apart by level: 1. Else 0.
+    /// how many and their sum. Addresses taken apart by level, phones of 7 to 64 digits: 1. Else 0.
     pub tag: u32,
     /// See [`super::similarity::mask`].
     pub mask: u64,
     /// Persons: the traits of the first characters. Addresses: keys of the whole, the number, the site, and the
-    /// province.
+    /// province. Phones: the first three digits and the last three.
     pub parts: [u32; 4],
 }
 
@@ -47,6 +47,16 @@ impl Sketch {
         }
     }
 
+    /// Takes over what a phone tells.
+    pub fn of_phone(&mut self, symbols: &[u16]) {
+        let packed = |digits: &[u16]| digits.iter().fold(0, |all, digit| all << 10 | u32::from(*digit));
+        if (7..=64).contains(&symbols.len()) {
+            self.tag = 1;
+            self.parts[0] = packed(&symbols[..3]);
+            self.parts[1] = packed(&symbols[symbols.len() - 3..]);
+        }
+    }
+
     /// Takes over what an address tells.
     pub fn of_address(&mut self, address: &Address) {
         // Unequal parts are unequal keys; zero stays "none".
@@ -70,34 +80,38 @@ impl Sketch {
         if a.number == b.number {
             return Glance::Equal;
         }
-        let unlike = match kind {
-            FieldKind::Uscc | FieldKind::IdNumber if a.tag & b.tag == 1 => return Glance::Conflict,
-            FieldKind::OrgName if a.tag != b.tag => return Glance::Unequal,
-            FieldKind::Address => return Self::glance_at_addresses(a, b),
-            FieldKind::Category => true,
+        match kind {
+            FieldKind::Uscc | FieldKind::IdNumber if a.tag & b.tag == 1 => Glance::Conflict,
             // Two edits at most are close or similar.
-            FieldKind::Uscc | FieldKind::IdNumber | FieldKind::Code | FieldKind::Account => {
-                (a.mask ^ b.mask).count_ones() > 4
+            FieldKind::Uscc | FieldKind::IdNumber | FieldKind::Code | FieldKind::Account
+                if (a.mask ^ b.mask).count_ones() > 4 =>
+            {
+                Glance::Different
             }
-            FieldKind::Phone => !may_be_phones((a.mask, b.mask)),
-            FieldKind::PersonName => a.tag >> 24 != 0 && b.tag >> 24 != 0 && persons_differ(a, b),
-            _ => false,
-        };
-        if unlike {
-            Glance::Different
-        } else {
-            Glance::Unknown
+            FieldKind::Category => Glance::Different,
+            FieldKind::Phone if !may_be_phones((a.mask, b.mask)) || phones_differ(a, b) => Glance::Different,
+            FieldKind::Phone => Glance::Unequal,
+            FieldKind::OrgName if a.tag != b.tag => Glance::Unequal,
+            FieldKind::PersonName if a.tag >> 24 == 0 || b.tag >> 24 == 0 || a.tag == b.tag => {
+                Glance::Unknown
+            }
+            FieldKind::PersonName if persons_differ(a, b) => Glance::Different,
+            FieldKind::PersonName => Glance::Unequal,
+            FieldKind::Address => Self::glance_at_addresses(a, b),
+            _ => Glance::Unknown,
         }
     }
 
     fn glance_at_addresses(a: &Self, b: &Self) -> Glance {
         let agree = |at: usize| a.parts[at] == b.parts[at] && a.parts[at] != 0;
-        // Without an equal number or site nothing below the road agrees.
-        if a.tag & b.tag == 0 || agree(0) || agree(1) || agree(2) {
+        if a.tag & b.tag == 0 || agree(0) {
             Glance::Unknown
+        } else if agree(1) || agree(2) {
+            Glance::Unequal
         } else if a.parts[3] != 0 && b.parts[3] != 0 && a.parts[3] != b.parts[3] {
             Glance::Different
         } else {
+            // Without an equal number or site nothing below the road agrees.
             Glance::AtMostRelated
         }
     }
@@ -108,7 +122,13 @@ pub fn may_be_phones((x, y): (u64, u64)) -> bool {
     (x ^ y).count_ones() <= 2 || x & !y == 0 || y & !x == 0
 }
 
+/// Whether both the first three digits and the last three differ, which neither one slip nor a missing area code
+/// does to phones of seven digits or more.
+fn phones_differ(a: &Sketch, b: &Sketch) -> bool {
+    a.tag & b.tag == 1 && a.parts[0] != b.parts[0] && a.parts[1] != b.parts[1]
+}
+
 /// Other numbers of characters, or other characters that are surely unlike.
 fn persons_differ(a: &Sketch, b: &Sketch) -> bool {
-    a.tag >> 24 != b.tag >> 24 || a.tag != b.tag && PersonName::traits_differ(&a.parts, &b.parts)
+    a.tag >> 24 != b.tag >> 24 || PersonName::traits_differ(&a.parts, &b.parts)
 }

@@ -141,11 +141,16 @@ impl Values {
         self.text_ends.push(self.texts.len());
         let start = self.symbols.len();
         self.symbols.extend(symbols(text));
-        self.sketches.push(Sketch {
+        let symbols = &self.symbols[start..];
+        let mut sketch = Sketch {
             number,
-            mask: mask(&self.symbols[start..]),
+            mask: mask(symbols),
             ..Sketch::default()
-        });
+        };
+        if self.kind == FieldKind::Phone {
+            sketch.of_phone(symbols);
+        }
+        self.sketches.push(sketch);
         self.symbol_ends.push(self.symbols.len());
         self.lookup.insert_unique(hash, (hash, number), |(hash, _)| *hash);
         number
