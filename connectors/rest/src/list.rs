@@ -87,7 +87,15 @@ impl Pass {
 }
 
 impl ListReader {
+    /// Asks for a page, unless nobody waits for its rows any more.
     pub async fn load(&self, vars: &Vars, place: Place) -> Result<Page, RestError> {
+        let is_given_up = match &self.out {
+            Output::Rows(out) => out.is_closed(),
+            Output::Keys(out) => out.is_closed(),
+        };
+        if is_given_up {
+            return Err(RestError::Cancelled);
+        }
         let (session, stream) = (&self.session, &self.stream.name);
         Page::load(
             session,
