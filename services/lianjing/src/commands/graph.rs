@@ -302,8 +302,8 @@ fn date(text: &str) -> Option<&str> {
     Some(text).filter(|t| !t.is_empty())
 }
 
-/// "from -relation-> to (share %) [dataset key]".
-fn hop_text(hop: &Value) -> String {
+/// "from -relation-> to (share %) [dataset key]", and how certain it is where that is less than certain.
+pub fn hop_text(hop: &Value) -> String {
     let Value::Map(map) = hop else {
         return hop.to_string();
     };
@@ -321,8 +321,14 @@ fn hop_text(hop: &Value) -> String {
     } else {
         format!(" ({share} %)")
     };
+    let certainty = text(&["certainty"]);
+    let certainty = if certainty.is_empty() || certainty.starts_with('1') {
+        String::new()
+    } else {
+        format!(" ~{certainty}")
+    };
     format!(
-        "{} -{}-> {}{share} [{} {}]",
+        "{} -{}-> {}{share} [{} {}]{certainty}",
         text(&["from_name", "from"]),
         text(&["relation"]),
         text(&["to_name", "to"]),

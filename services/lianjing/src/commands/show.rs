@@ -76,7 +76,7 @@ pub fn alert_text(alert: &Alert, rule: Option<&pb::Rule>, lang: Lang) -> String 
         }
     }
     for hop in &alert.path {
-        let _ = writeln!(out, "  {}: {}", say("路径", "path"), one_line(hop));
+        let _ = writeln!(out, "  {}: {}", say("路径", "path"), super::graph::hop_text(hop));
     }
     let _ = writeln!(out, "  {} ({}):", say("证据", "evidence"), alert.evidence.len());
     for row in alert.evidence.iter().take(ROWS_SHOWN_MAX) {
