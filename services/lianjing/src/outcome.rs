@@ -72,6 +72,12 @@ impl From<Status> for CliError {
     fn from(status: Status) -> Self {
         let text = match gateway::status::error_info(&status) {
             Some((reason, _)) => with_reason(status.message(), &reason),
+            // Not an answer of the server, but of what carries it.
+            None if std::error::Error::source(&status).is_some() => format!(
+                "连接中断，请确认服务仍在运行后重试；未完成的工作不会留下一半 / the connection broke; see whether the server \
+                 runs, and repeat: unfinished work leaves nothing half done ({})",
+                status.message()
+            ),
             None if status.message().is_empty() => format!("the server answered {:?}", status.code()),
             None => status.message().to_owned(),
         };
@@ -124,6 +130,15 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 mod tests {
     use super::*;
     use domain::{Failure, FailureKind};
+
+    #[test]
+    fn a_broken_connection_says_what_to_do() {
+        let status = Status::from_error(Box::new(std::io::Error::other("reset")));
+        let CliError::Failed(text) = CliError::from(status) else {
+            panic!("work that failed");
+        };
+        assert!(text.contains("repeat") && text.contains("reset"), "{text}");
+    }
 
     #[test]
     fn a_wrong_request_is_bad_usage_and_anything_else_is_failed_work() {
