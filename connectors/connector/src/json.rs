@@ -40,11 +40,18 @@ pub struct UnknownPaths {
 const UNKNOWN_PATHS_MAX: usize = 200;
 
 impl UnknownPaths {
-    fn add(&mut self, path: &str) {
+    fn add(&mut self, path: &str, times: u64) {
         if let Some(count) = self.counts.get_mut(path) {
-            *count += 1;
+            *count += times;
         } else if self.counts.len() < UNKNOWN_PATHS_MAX {
-            self.counts.insert(path.to_owned(), 1);
+            self.counts.insert(path.to_owned(), times);
+        }
+    }
+
+    /// Adds what was met elsewhere.
+    pub fn merge(&mut self, other: Self) {
+        for (path, times) in other.counts {
+            self.add(&path, times);
         }
     }
 
@@ -167,7 +174,7 @@ impl JsonFields {
                     self.place(inner, path, record, unknown)?;
                 }
                 None if value.get() == "null" && self.nulls_below(path, value, record) => {}
-                None => unknown.add(path),
+                None => unknown.add(path, 1),
             }
         }
         path.truncate(prefix);

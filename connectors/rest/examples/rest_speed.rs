@@ -3,6 +3,7 @@
 //! `cargo run --release -p rest --example rest_speed -- [ROWS] [PAGE_ROWS] [PAGE_MS]` serves pages that are rendered beforehand on a
 //! port of this machine, so that the server costs as little as one can, and tells one line of JSON a way of paging.
 #![expect(clippy::print_stdout, reason = "an example tells its result")]
+#![expect(clippy::disallowed_methods, reason = "its server takes its time for a page")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

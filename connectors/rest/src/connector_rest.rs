@@ -112,20 +112,10 @@ impl RestConnector {
         session: &Arc<Session>,
         stream: &Arc<StreamPlan>,
     ) -> std::result::Result<Page, RestError> {
-        let rows = row_plan(&self.platform, stream, &stream.endpoint, &stream.fields, false)?;
         let vars = first_vars(&self.platform, stream, self.shared.clock.now());
         let store: Arc<dyn RawStore> = Arc::new(NoStore);
         let (name, endpoint) = (&stream.name, &stream.endpoint);
-        Page::load(
-            session,
-            name,
-            endpoint,
-            &Arc::new(rows),
-            &store,
-            &vars,
-            Place::default(),
-        )
-        .await
+        Page::load(session, name, endpoint, &store, &vars, Place::default()).await
     }
 
     async fn read_all(
@@ -385,7 +375,6 @@ impl Connector for RestConnector {
         let mut found = Vec::new();
         for stream in &self.platform.streams {
             let page = self.first_page(&session, stream).await?;
-            let records = stream.endpoint.records_of(&page.text, &page.kept.name)?;
             let cursor = match &stream.incremental {
                 Increment::Cursor(plan) => Some(plan.field.clone()),
                 Increment::Window(plan) => plan.field.clone(),
@@ -394,8 +383,8 @@ impl Connector for RestConnector {
             found.push(Discovered {
                 place: stream.name.to_string(),
                 dataset: Some(stream.dataset.name.clone()),
-                bytes: page.kept.raw.bytes,
-                columns: members_of(records.iter().take(DISCOVER_RECORDS).copied()),
+                bytes: page.answer.bytes.len() as u64,
+                columns: members_of(page.records().into_iter().take(DISCOVER_RECORDS)),
                 cursor,
             });
         }

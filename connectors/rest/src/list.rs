@@ -5,7 +5,6 @@
 //! one is not: two passes with the same keys in the same order have missed nothing that stood still meanwhile.
 
 use std::collections::HashSet;
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -16,9 +15,9 @@ use tokio::sync::mpsc;
 use crate::config::{TotalIs, Verify};
 use crate::error::RestError;
 use crate::http::Session;
-use crate::page::{Kept, Page, Place, places_in};
+use crate::page::{Kept, Page, Place};
 use crate::plan::{Endpoint, StreamPlan, Vars};
-use crate::rows::{RowPlan, Tally};
+use crate::rows::{Inspection, RowPlan, Tally};
 
 /// Where what was read goes.
 #[derive(Debug, Clone)]
@@ -44,20 +43,31 @@ pub struct ListReader {
     pub unreadable: u64,
 }
 
-/// A page on its way to rows, on another thread.
-pub struct Converting {
-    work: tokio::task::JoinHandle<Result<Converted, RestError>>,
-    bytes: u64,
+/// A page that is kept and made into rows on another thread, so that the next one can be asked for meanwhile.
+pub struct Working {
+    work: tokio::task::JoinHandle<Result<Worked, RestError>>,
 }
 
-/// A page's text, where its records are in it, and their watched values.
-type Loaded = (String, Vec<Range<usize>>, Vec<Option<i64>>);
+impl Working {
+    pub async fn end(self) -> Result<Worked, RestError> {
+        self.work.await.map_err(|_| RestError::Stopped)?
+    }
+}
 
 /// What a page became.
-struct Converted {
+pub struct Worked {
+    pub kept: Kept,
+    pub inspection: Inspection,
     messages: Vec<Message>,
-    watched: Vec<Option<i64>>,
     tally: Tally,
+}
+
+/// How much of a page is wanted at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Want {
+    /// That it is kept, and which records it holds.
+    Keys,
+    Rows,
 }
 
 /// One reading of a whole list.
@@ -96,17 +106,8 @@ impl ListReader {
         if is_given_up {
             return Err(RestError::Cancelled);
         }
-        let (session, stream) = (&self.session, &self.stream.name);
-        Page::load(
-            session,
-            stream,
-            &self.endpoint,
-            &self.rows,
-            &self.request.raw,
-            vars,
-            place,
-        )
-        .await
+        let (session, stream, store) = (&self.session, &self.stream.name, &self.request.raw);
+        Page::load(session, stream, &self.endpoint, store, vars, place).await
     }
 
     /// Reads the list that `vars` ask for and hands its rows over. `first` is its first page, if that was loaded.
@@ -116,9 +117,11 @@ impl ListReader {
             None => self.load(vars, Place::default()).await?,
         };
         if first.next.is_none() {
-            let distinct = first.inspection.keys.iter().collect::<HashSet<_>>().len() as u64;
-            self.check_total(first.total, first.records(), distinct)?;
-            return self.hand_over(first).await;
+            let (total, count) = (first.total, first.count());
+            let worked = self.begin(first).end().await?;
+            let distinct = worked.inspection.keys.iter().collect::<HashSet<_>>().len() as u64;
+            self.check_total(total, count, distinct)?;
+            return self.deliver(worked).await;
         }
         match self.endpoint.pages.verify {
             Verify::None => self.read_once(vars, first).await,
@@ -133,21 +136,23 @@ impl ListReader {
         loop {
             pages += 1;
             self.check_pages(pages)?;
-            if !page.inspection.keys.is_empty() && page.inspection.keys == before {
-                return Err(RestError::PageRepeated {
-                    request: page.kept.name.to_string(),
-                });
-            }
-            before.clone_from(&page.inspection.keys);
-            records += page.records();
-            seen.extend(&page.inspection.keys);
+            records += page.count();
             let (next, total) = (page.next.clone(), page.total);
-            let converting = self.convert(page);
+            let working = self.begin(page);
             let loaded = match next {
                 Some(place) => Some(self.load(vars, place).await),
                 None => None,
             };
-            self.deliver(converting).await?;
+            let worked = working.end().await?;
+            let keys = worked.inspection.keys.clone();
+            if !keys.is_empty() && keys == before {
+                return Err(RestError::PageRepeated {
+                    request: worked.kept.name.to_string(),
+                });
+            }
+            seen.extend(&keys);
+            before = keys;
+            self.deliver(worked).await?;
             match loaded {
                 Some(loaded) => page = loaded?,
                 None => {
@@ -215,18 +220,25 @@ impl ListReader {
         let mut before: Vec<u128> = Vec::new();
         loop {
             self.check_pages(pass.pages.len() as u64 + 1)?;
-            let is_repeated = !page.inspection.keys.is_empty() && page.inspection.keys == before;
-            pass.keys.extend(&page.inspection.keys);
-            pass.total = page.total.or(pass.total);
-            let name = page.kept.name.clone();
-            pass.pages.push(page.kept);
+            let (next, total) = (page.next.clone(), page.total);
+            let working = self.work(page, Want::Keys);
+            let loaded = match next {
+                Some(place) => Some(self.load(vars, place).await),
+                None => None,
+            };
+            let Worked { kept, inspection, .. } = working.end().await?;
+            let is_repeated = !inspection.keys.is_empty() && inspection.keys == before;
+            pass.keys.extend(&inspection.keys);
+            pass.total = total.or(pass.total);
+            let name = kept.name.clone();
+            pass.pages.push(kept);
             if is_repeated && pass.repeated.replace(name).is_some() {
                 // A third time the same: this list has no end.
                 return Ok(pass);
             }
-            before = page.inspection.keys;
-            match page.next {
-                Some(place) => page = self.load(vars, place).await?,
+            before = inspection.keys;
+            match loaded {
+                Some(loaded) => page = loaded?,
                 None => return Ok(pass),
             }
         }
@@ -283,73 +295,59 @@ impl ListReader {
         }
     }
 
-    /// Hands over the rows of a page that was just loaded.
-    pub async fn hand_over(&mut self, page: Page) -> Result<(), RestError> {
-        let converting = self.convert(page);
-        self.deliver(converting).await
-    }
-
     /// Hands over the rows of a page from its kept copy.
     async fn hand_over_kept(&mut self, kept: Kept) -> Result<(), RestError> {
-        let converting = self.convert_kept(kept, None);
-        self.deliver(converting).await
-    }
-
-    /// Begins to make rows of a page that was just loaded, so that the next one can be asked for meanwhile. It is to be
-    /// delivered before anything else is told.
-    pub fn convert(&mut self, page: Page) -> Converting {
-        let loaded = (page.text, page.records, page.inspection.watched);
-        self.convert_kept(page.kept, Some(loaded))
-    }
-
-    /// `loaded`: text, places of the records and watched values, when they are at hand.
-    fn convert_kept(&mut self, kept: Kept, loaded: Option<Loaded>) -> Converting {
         let (rows, endpoint, batch_rows) =
             (self.rows.clone(), self.endpoint.clone(), self.request.batch_rows);
-        let mut tally = std::mem::take(&mut self.tally);
-        let bytes = kept.raw.bytes;
-        let work = move || {
-            let (text, places, watched) = match loaded {
-                Some(loaded) => loaded,
-                None => {
-                    let text = kept.read()?;
-                    let records = endpoint.records_of(&text, &kept.name)?;
-                    let (places, watched) = (places_in(&text, &records), rows.inspect(&records).watched);
-                    (text, places, watched)
-                }
-            };
-            let records: Vec<&str> = places.into_iter().map(|place| &text[place]).collect();
-            let messages = rows.messages(&records, &kept.raw, &kept.name, batch_rows, &mut tally)?;
-            Ok(Converted {
-                messages,
-                watched,
-                tally,
-            })
-        };
-        Converting {
-            work: tokio::task::spawn_blocking(work),
-            bytes,
-        }
+        let work = tokio::task::spawn_blocking(move || {
+            let text = kept.read()?;
+            let records = endpoint.records_of(&text, &kept.name)?;
+            rows_of(&rows, batch_rows, &records, kept)
+        });
+        let worked = Working { work }.end().await?;
+        self.deliver(worked).await
     }
 
-    /// Hands over the rows of a page once they are made.
-    pub async fn deliver(&mut self, converting: Converting) -> Result<(), RestError> {
-        let Converted {
-            messages,
-            watched,
-            tally,
-        } = converting.work.await.map_err(|_| RestError::Stopped)??;
-        self.tally = tally;
+    /// Begins to keep a page and to make rows of it.
+    pub fn begin(&self, page: Page) -> Working {
+        self.work(page, Want::Rows)
+    }
+
+    fn work(&self, page: Page, want: Want) -> Working {
+        let (rows, store, batch_rows) = (
+            self.rows.clone(),
+            self.request.raw.clone(),
+            self.request.batch_rows,
+        );
+        let work = tokio::task::spawn_blocking(move || {
+            let kept = page.keep(&*store)?;
+            match want {
+                Want::Rows => rows_of(&rows, batch_rows, &page.records(), kept),
+                Want::Keys => Ok(Worked {
+                    kept,
+                    inspection: rows.inspect(&page.records()),
+                    messages: Vec::new(),
+                    tally: Tally::default(),
+                }),
+            }
+        });
+        Working { work }
+    }
+
+    /// Hands over the rows of a page and counts what was met on it.
+    pub async fn deliver(&mut self, worked: Worked) -> Result<(), RestError> {
+        let watched = worked.inspection.watched;
+        self.tally.merge(worked.tally);
         self.unreadable += watched.iter().filter(|v| v.is_none()).count() as u64;
         let least = watched.iter().flatten().min().copied();
         self.least = self.least.map_or(least, |least_yet| {
             least.map_or(Some(least_yet), |l| Some(l.min(least_yet)))
         });
         self.greatest = watched.into_iter().flatten().max().max(self.greatest);
-        for message in messages {
+        for message in worked.messages {
             self.send(message).await?;
         }
-        self.done_bytes += converting.bytes;
+        self.done_bytes += worked.kept.raw.bytes;
         self.send(Message::Progress(Progress {
             done_bytes: self.done_bytes,
             total_bytes: 0,
@@ -386,4 +384,15 @@ impl ListReader {
             }
         }
     }
+}
+
+fn rows_of(rows: &RowPlan, batch_rows: usize, records: &[&str], kept: Kept) -> Result<Worked, RestError> {
+    let mut tally = Tally::default();
+    let (messages, inspection) = rows.messages(records, &kept.raw, &kept.name, batch_rows, &mut tally)?;
+    Ok(Worked {
+        kept,
+        inspection,
+        messages,
+        tally,
+    })
 }

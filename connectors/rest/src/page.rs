@@ -1,4 +1,5 @@
-//! One page: asked for, kept, looked into, and where the next one is.
+//! One page: asked for, and where the next one is. Keeping it and making rows of it is left to another thread, so that
+//! the next page can be on its way meanwhile.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -11,7 +12,6 @@ use url::Url;
 use crate::error::RestError;
 use crate::http::{Answer, Session, decode};
 use crate::plan::{Call, Endpoint, Turn, Vars};
-use crate::rows::{Inspection, RowPlan};
 use crate::select::{Found, NoRecords};
 
 /// Where a page is in its list.
@@ -25,14 +25,15 @@ pub struct Place {
     pub url: Option<Url>,
 }
 
-/// A page that was kept.
+/// A page as it came.
 #[derive(Debug)]
 pub struct Page {
-    pub kept: Kept,
+    /// How it is called: the stream and what was asked for.
+    pub name: Arc<str>,
+    pub answer: Answer,
     pub text: String,
     /// Where in the text its records are.
-    pub records: Vec<Range<usize>>,
-    pub inspection: Inspection,
+    places: Vec<Range<usize>>,
     /// How many records the platform announces.
     pub total: Option<u64>,
     /// Whether it says that more follow.
@@ -69,16 +70,32 @@ impl Kept {
 }
 
 impl Page {
-    pub fn records(&self) -> u64 {
-        self.records.len() as u64
+    pub fn count(&self) -> u64 {
+        self.places.len() as u64
     }
 
-    /// Asks for the page at `place` and keeps it.
+    /// The records as they are written.
+    pub fn records(&self) -> Vec<&str> {
+        self.places
+            .iter()
+            .map(|place| &self.text[place.clone()])
+            .collect()
+    }
+
+    /// Keeps the page's bytes as they came. Blocking.
+    pub fn keep(&self, store: &dyn RawStore) -> Result<Kept, RestError> {
+        Ok(Kept {
+            raw: keep(store, &self.answer, &self.name)?,
+            name: self.name.clone(),
+            encoding: self.answer.encoding,
+        })
+    }
+
+    /// Asks for the page at `place`. One that has not the shape it should have is kept in `store`, for a look at it.
     pub async fn load(
         session: &Session,
         stream: &str,
         endpoint: &Arc<Endpoint>,
-        rows: &Arc<RowPlan>,
         store: &Arc<dyn RawStore>,
         vars: &Vars,
         place: Place,
@@ -90,8 +107,8 @@ impl Page {
         };
         let answer = session.fetch(&call, endpoint.encoding).await?;
         let base = session.platform.base_url.clone();
-        let (endpoint, rows, store) = (endpoint.clone(), rows.clone(), store.clone());
-        let work = move || look_into(&base, &endpoint, &rows, &*store, call, answer, place);
+        let (endpoint, store) = (endpoint.clone(), store.clone());
+        let work = move || look_into(&base, &endpoint, &*store, &call, answer, &place);
         tokio::task::spawn_blocking(work)
             .await
             .map_err(|_| RestError::Stopped)?
@@ -99,7 +116,7 @@ impl Page {
 }
 
 /// Where in the text its parts are.
-pub fn places_in(text: &str, parts: &[&str]) -> Vec<Range<usize>> {
+fn places_in(text: &str, parts: &[&str]) -> Vec<Range<usize>> {
     let start = |part: &str| part.as_ptr() as usize - text.as_ptr() as usize;
     parts.iter().map(|p| start(p)..start(p) + p.len()).collect()
 }
@@ -118,48 +135,66 @@ fn at_place(endpoint: &Endpoint, vars: &Vars, place: &Place) -> Vars {
     vars
 }
 
+fn keep(store: &dyn RawStore, answer: &Answer, name: &str) -> Result<RawBatch, RestError> {
+    store
+        .put_bytes(&answer.bytes, name)
+        .map_err(|source| RestError::Keep {
+            name: name.to_owned(),
+            source,
+        })
+}
+
 fn look_into(
     base: &Url,
     endpoint: &Endpoint,
-    rows: &RowPlan,
     store: &dyn RawStore,
-    call: Call,
+    call: &Call,
     answer: Answer,
-    place: Place,
+    place: &Place,
 ) -> Result<Page, RestError> {
-    let raw = store
-        .put_bytes(&answer.bytes, &call.name)
-        .map_err(|source| RestError::Keep {
-            name: call.name.clone(),
-            source,
-        })?;
-    let kept = Kept {
-        raw,
-        name: call.name.as_str().into(),
-        encoding: answer.encoding,
-    };
     let text = answer.text().unwrap_or_default();
-    let records = endpoint.records_of(&text, &call.name)?;
-    let inspection = rows.inspect(&records);
-    let total = endpoint.number(endpoint.total.as_ref(), "total", &text, &call.name)?;
-    let has_more = endpoint.flag(&text, &call.name)?;
-    let (next, token) = next_place(
-        base,
-        endpoint,
-        &call,
-        &answer,
-        &text,
-        &place,
-        records.len() as u64,
-        total,
-        has_more,
-    )?;
-    let records = places_in(&text, &records);
-    Ok(Page {
-        kept,
-        text,
-        records,
-        inspection,
+    match shape_of(base, endpoint, call, &answer, &text, place) {
+        Ok(shape) => Ok(Page {
+            name: call.name.as_str().into(),
+            answer,
+            places: shape.places,
+            total: shape.total,
+            has_more: shape.has_more,
+            token: shape.token,
+            next: shape.next,
+            text,
+        }),
+        Err(error) => {
+            keep(store, &answer, &call.name)?;
+            Err(error)
+        }
+    }
+}
+
+/// What a page says of itself.
+struct Shape {
+    places: Vec<Range<usize>>,
+    total: Option<u64>,
+    has_more: Option<bool>,
+    token: Option<String>,
+    next: Option<Place>,
+}
+
+fn shape_of(
+    base: &Url,
+    endpoint: &Endpoint,
+    call: &Call,
+    answer: &Answer,
+    text: &str,
+    place: &Place,
+) -> Result<Shape, RestError> {
+    let records = endpoint.records_of(text, &call.name)?;
+    let total = endpoint.number(endpoint.total.as_ref(), "total", text, &call.name)?;
+    let has_more = endpoint.flag(text, &call.name)?;
+    let count = records.len() as u64;
+    let (next, token) = next_place(base, endpoint, call, answer, text, place, count, total, has_more)?;
+    Ok(Shape {
+        places: places_in(text, &records),
         total,
         has_more,
         token,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use connector::coerce::date::Zone;
-use connector::json::{JsonFields, Members, UnknownPaths};
+use connector::json::{JsonFields, JsonRecord, Members, UnknownPaths};
 use connector::mapping::{FieldMapping, TableKind, json_layout, template_cells};
 use connector::message::RAW_BYTES_MAX;
 use connector::plan::{Assembler, ColumnPlan, Part, Plan, Source};
@@ -32,6 +32,9 @@ pub struct RowPlan {
     lines: Option<String>,
     zone: Zone,
 }
+
+/// A record as it was read, or why it is none.
+type Parsed<'a> = std::result::Result<JsonRecord<'a>, (Reason, String)>;
 
 /// What is told of a stream when it has been read, counted over all its pages.
 #[derive(Debug, Default)]
@@ -116,38 +119,51 @@ impl RowPlan {
         let mut inspection = Inspection::default();
         let mut unknown = UnknownPaths::default();
         for record in records {
-            let mut hash = Xxh3::new();
-            let parsed = self.fields.record(record, &mut unknown);
-            match &parsed {
-                Ok(parsed)
-                    if self.lines.is_none()
-                        && self
-                            .key_cells
-                            .iter()
-                            .all(|c| parsed.raw(*c).is_some_and(|raw| raw != "null")) =>
-                {
-                    for cell in &self.key_cells {
-                        let raw = parsed.raw(*cell).unwrap_or_default();
-                        hash.update(&(raw.len() as u64).to_le_bytes());
-                        hash.update(raw.as_bytes());
-                    }
-                }
-                _ => hash.update(record.as_bytes()),
-            }
-            inspection.keys.push(hash.digest128());
-            if let Some((cell, values)) = &self.watched {
-                let raw = parsed.as_ref().ok().and_then(|p| p.raw(*cell)).map(scalar);
-                let value = match raw {
-                    Some(Found::Scalar(text)) => values.read(&text, self.zone),
-                    _ => None,
-                };
-                inspection.watched.push(value);
-            }
+            self.look(record, &self.fields.record(record, &mut unknown), &mut inspection);
         }
         inspection
     }
 
-    /// The page's rows and rejected records, in their order. `name` is how the page is called.
+    /// The watched value of one record.
+    pub fn watched(&self, record: &str) -> Option<i64> {
+        let parsed = self.fields.record(record, &mut UnknownPaths::default());
+        self.watched_of(&parsed)
+    }
+
+    fn watched_of(&self, parsed: &Parsed<'_>) -> Option<i64> {
+        let (cell, values) = self.watched.as_ref()?;
+        match parsed.as_ref().ok().and_then(|p| p.raw(*cell)).map(scalar) {
+            Some(Found::Scalar(text)) => values.read(&text, self.zone),
+            _ => None,
+        }
+    }
+
+    fn look(&self, record: &str, parsed: &Parsed<'_>, inspection: &mut Inspection) {
+        let mut hash = Xxh3::new();
+        match parsed {
+            Ok(parsed)
+                if self.lines.is_none()
+                    && self
+                        .key_cells
+                        .iter()
+                        .all(|c| parsed.raw(*c).is_some_and(|raw| raw != "null")) =>
+            {
+                for cell in &self.key_cells {
+                    let raw = parsed.raw(*cell).unwrap_or_default();
+                    hash.update(&(raw.len() as u64).to_le_bytes());
+                    hash.update(raw.as_bytes());
+                }
+            }
+            _ => hash.update(record.as_bytes()),
+        }
+        inspection.keys.push(hash.digest128());
+        if self.watched.is_some() {
+            inspection.watched.push(self.watched_of(parsed));
+        }
+    }
+
+    /// The page's rows and rejected records, in their order, and what `inspect` tells of them. `name` is how the page is
+    /// called.
     pub fn messages(
         &self,
         records: &[&str],
@@ -155,7 +171,8 @@ impl RowPlan {
         name: &Arc<str>,
         batch_rows: usize,
         tally: &mut Tally,
-    ) -> Result<Vec<Message>, RestError> {
+    ) -> Result<(Vec<Message>, Inspection), RestError> {
+        let mut inspection = Inspection::default();
         let mut page = Page {
             plan: self,
             assembler: Assembler::new(self.plan.clone(), raw.digest.clone()),
@@ -167,8 +184,16 @@ impl RowPlan {
         tally.seen.resize(self.optional.len(), 0);
         for record in records {
             match &self.lines {
-                None => page.push(record, tally),
-                Some(lines) => page.push_lines(record, lines, tally),
+                None => {
+                    let parsed = self.fields.record(record, &mut tally.unknown);
+                    self.look(record, &parsed, &mut inspection);
+                    page.push(record, parsed, tally);
+                }
+                Some(lines) => {
+                    let whole = self.fields.record(record, &mut UnknownPaths::default());
+                    self.look(record, &whole, &mut inspection);
+                    page.push_lines(record, lines, tally);
+                }
             }
             if page.assembler.is_full(batch_rows) {
                 page.flush()?;
@@ -179,7 +204,7 @@ impl RowPlan {
         for notice in page.assembler.take_notices(stream) {
             tally.add(&notice.code, &notice.place, notice.message, notice.count);
         }
-        Ok(page.messages)
+        Ok((page.messages, inspection))
     }
 }
 
@@ -213,10 +238,10 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    fn push(&mut self, text: &str, tally: &mut Tally) {
+    fn push(&mut self, text: &str, parsed: Parsed<'_>, tally: &mut Tally) {
         self.position += 1;
         tally.records += 1;
-        let bad = match self.plan.fields.record(text, &mut tally.unknown) {
+        let bad = match parsed {
             Err((reason, detail)) => Some((None, reason, detail)),
             Ok(record) => {
                 for (at, (cell, _)) in self.plan.optional.iter().enumerate() {
@@ -269,7 +294,8 @@ impl Page<'_> {
         }
         for element in elements {
             let text = format!("{head}{}:{}}}", quote(lines), element.get());
-            self.push(&text, tally);
+            let parsed = self.plan.fields.record(&text, &mut tally.unknown);
+            self.push(&text, parsed, tally);
         }
     }
 
@@ -309,6 +335,20 @@ impl Tally {
     pub fn add(&mut self, code: &str, place: &str, message: Bilingual, count: u64) {
         let entry = self.notices.entry((code.to_owned(), place.to_owned()));
         entry.or_insert((message, 0)).1 += count;
+    }
+
+    /// Adds what was counted on a page.
+    pub fn merge(&mut self, page: Self) {
+        self.unknown.merge(page.unknown);
+        for ((code, place), (message, count)) in page.notices {
+            self.add(&code, &place, message, count);
+        }
+        self.seen.resize(self.seen.len().max(page.seen.len()), 0);
+        for (seen, more) in self.seen.iter_mut().zip(&page.seen) {
+            *seen += more;
+        }
+        self.records += page.records;
+        self.rejected += page.rejected;
     }
 
     /// Everything worth telling of the stream; forgotten afterwards.

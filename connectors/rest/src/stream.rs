@@ -251,7 +251,19 @@ impl ListReader {
         loop {
             pages += 1;
             self.check_pages(pages)?;
-            let values: Vec<i64> = page.inspection.watched.iter().copied().flatten().collect();
+            let count = page.count();
+            let more = page.has_more == Some(true) || page.total.is_some_and(|total| total > count);
+            // A page that gets on surely has something new: the next one can be asked for before all of it was looked at.
+            let reached = page.records().last().and_then(|record| self.rows.watched(record));
+            let ahead = reached.filter(|reached| from.is_none_or(|from| *reached > from));
+            let working = self.begin(page);
+            let mut loaded = None;
+            if ahead.is_some() {
+                let vars = self.cursor_vars(plan, ahead, upper);
+                loaded = Some(self.load(&vars, Place::default()).await);
+            }
+            let worked = working.end().await?;
+            let values: Vec<i64> = worked.inspection.watched.iter().copied().flatten().collect();
             if !values.is_sorted()
                 || from
                     .zip(values.first())
@@ -262,11 +274,9 @@ impl ListReader {
                     field: plan.field.clone(),
                 });
             }
-            let keys: HashSet<u128> = page.inspection.keys.iter().copied().collect();
-            let is_new = keys.iter().any(|key| !before.contains(key));
-            let count = page.records();
+            let keys: HashSet<u128> = worked.inspection.keys.iter().copied().collect();
+            let is_new = ahead.is_some() || keys.iter().any(|key| !before.contains(key));
             let (first, last) = (values.first().copied(), values.last().copied());
-            let more = page.has_more == Some(true) || page.total.is_some_and(|total| total > count);
             if !is_new {
                 // The page holds what the one before ended with; if it is full of one value, others may hide behind.
                 if count > 0 && first == last && (count >= size || more) {
@@ -294,24 +304,20 @@ impl ListReader {
             }
             last_count = count;
             let shares_last = |(_, value): &(&u128, &Option<i64>)| **value == last;
-            let watched = page.inspection.keys.iter().zip(&page.inspection.watched);
+            let watched = worked.inspection.keys.iter().zip(&worked.inspection.watched);
             tail = watched.filter(shares_last).map(|(key, _)| *key).collect();
-            let converting = self.convert(page);
-            let loaded = match last {
-                Some(_) => {
-                    from = last;
-                    let vars = self.cursor_vars(plan, from, upper);
-                    Some(self.load(&vars, Place::default()).await)
-                }
-                None => None,
-            };
-            self.deliver(converting).await?;
+            self.deliver(worked).await?;
             kept = self.move_on(plan, kept, upper).await?;
             before = keys;
-            match loaded {
-                Some(loaded) => page = loaded?,
-                None => return Ok(()),
-            }
+            from = last;
+            page = match (loaded, last) {
+                (Some(loaded), _) => loaded?,
+                (None, Some(_)) => {
+                    let vars = self.cursor_vars(plan, last, upper);
+                    self.load(&vars, Place::default()).await?
+                }
+                (None, None) => return Ok(()),
+            };
         }
     }
 
@@ -328,32 +334,41 @@ impl ListReader {
         let mut token = start;
         let mut pages = 0;
         let mut seen: HashSet<String> = token.iter().cloned().collect();
+        let vars = |token: Option<String>| Vars {
+            token,
+            ..Vars::default()
+        };
+        let mut page = self.load(&vars(token.clone()), Place::default()).await?;
         loop {
             pages += 1;
             self.check_pages(pages)?;
-            let vars = Vars {
-                token: token.clone(),
-                ..Vars::default()
+            let (count, has_more, next) = (page.count(), page.has_more, page.token.clone());
+            let repeated = RestError::PageRepeated {
+                request: page.name.to_string(),
             };
-            let page = self.load(&vars, Place::default()).await?;
-            let (records, has_more, next) = (page.records(), page.has_more, page.token.clone());
-            let request = page.kept.name.to_string();
-            self.hand_over(page).await?;
+            let working = self.begin(page);
             let moved = next.filter(|next| token.as_ref() != Some(next));
+            let is_end = has_more == Some(false) || (has_more.is_none() && count == 0);
+            let ahead = moved.clone().filter(|next| !is_end && !seen.contains(next));
+            let mut loaded = None;
+            if ahead.is_some() {
+                loaded = Some(self.load(&vars(ahead), Place::default()).await);
+            }
+            let worked = working.end().await?;
+            self.deliver(worked).await?;
             match moved {
                 Some(next) => {
                     self.checkpoint(&Position::Feed { token: next.clone() }).await?;
-                    let is_known = !seen.insert(next.clone());
+                    seen.insert(next.clone());
                     token = Some(next);
-                    if has_more == Some(false) || (has_more.is_none() && records == 0) {
-                        return Ok(());
-                    }
-                    if is_known {
-                        return Err(RestError::PageRepeated { request });
-                    }
                 }
-                None if has_more == Some(true) => return Err(RestError::PageRepeated { request }),
+                None if has_more == Some(true) => return Err(repeated),
                 None => return Ok(()),
+            }
+            match loaded {
+                Some(loaded) => page = loaded?,
+                None if is_end => return Ok(()),
+                None => return Err(repeated),
             }
         }
     }
