@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::measure::{Usage, under_script, usage};
 use crate::{cargo, root, run as run_command, setup, target_dir};
 
 /// The peer's version.
@@ -43,9 +44,7 @@ pub struct Args {
 
 /// What one child process took.
 struct Measured {
-    seconds: f64,
-    user_seconds: f64,
-    peak_megabytes: u64,
+    usage: Usage,
     stdout: PathBuf,
 }
 
@@ -181,14 +180,13 @@ impl Bench {
         let log =
             std::fs::File::create(&log).with_context(|| format!("could not create {}", log.display()))?;
         eprintln!("xtask: lianjing {}", args.join(" "));
-        let status = Command::new(&self.python)
-            .arg(root().join("xtask/py/measure.py"))
-            .arg(&report)
-            .arg(&self.binary)
+        let mut program = Command::new(&self.binary);
+        program
             .arg("--data")
             .arg(self.dir.join("data"))
             .args(["--threads", &self.threads.to_string(), "--lang", "en"])
-            .args(args)
+            .args(args);
+        let status = under_script(&self.python, &report, &program)
             // Tells the steps of a run that belong to no rule.
             .env("LIANJING_LOG", "collision=debug")
             .env("NO_COLOR", "1")
@@ -205,11 +203,8 @@ impl Bench {
                 self.dir.display()
             ),
         }
-        let measured: Value = read_json(&report)?;
         Ok(Measured {
-            seconds: measured["seconds"].as_f64().unwrap_or_default(),
-            user_seconds: measured["user_seconds"].as_f64().unwrap_or_default(),
-            peak_megabytes: measured["peak_megabytes"].as_u64().unwrap_or_default(),
+            usage: usage(&report)?,
             stdout,
         })
     }
@@ -247,11 +242,8 @@ impl Bench {
     fn peer(&self, args: &Args, data: &Path, as_of: &str) -> Result<(Value, u64)> {
         let report = self.dir.join("duckdb.json");
         let measured = self.dir.join("duckdb.measured.json");
-        let mut command = Command::new(&self.python);
-        command
-            .arg(root().join("xtask/py/measure.py"))
-            .arg(&measured)
-            .arg(&self.python)
+        let mut program = Command::new(&self.python);
+        program
             .arg(root().join("xtask/py/bench_duckdb.py"))
             .arg(data)
             .arg(root().join("queries"))
@@ -259,14 +251,9 @@ impl Bench {
             .arg(self.threads.to_string())
             .arg(args.memory.to_string())
             .arg(&report)
-            .arg(self.dir.join("graph"))
-            .stdin(Stdio::null());
-        run_command(&mut command)?;
-        let measured: Value = read_json(&measured)?;
-        Ok((
-            read_json(&report)?,
-            measured["peak_megabytes"].as_u64().unwrap_or_default(),
-        ))
+            .arg(self.dir.join("graph"));
+        run_command(under_script(&self.python, &measured, &program).stdin(Stdio::null()))?;
+        Ok((read_json(&report)?, usage(&measured)?.peak_megabytes))
     }
 
     fn report(&self, args: &Args, found: &Findings) -> Result<String> {
@@ -300,17 +287,17 @@ impl Bench {
             writeln!(
                 out,
                 "| {name} | {:.1} s | {:.1} s | {} MB | {note} |",
-                m.seconds, m.user_seconds, m.peak_megabytes
+                m.usage.seconds, m.usage.user_seconds, m.usage.peak_megabytes
             )
         };
-        let rate = args.lines as f64 / found.generated.seconds.max(0.001);
+        let rate = args.lines as f64 / found.generated.usage.seconds.max(0.001);
         row(
             &mut out,
             "generate",
             &found.generated,
             &format!("{rate:.0} lines/s"),
         )?;
-        let speed = megabytes / found.synced.seconds.max(0.001);
+        let speed = megabytes / found.synced.usage.seconds.max(0.001);
         row(
             &mut out,
             "sync",
@@ -335,7 +322,7 @@ impl Bench {
         writeln!(
             out,
             "A full pass takes **{:.2}** of DuckDB's time, with all that DuckDB does not do: start, graph, evidence, recording. Views, graph and rules alone take {collisions:.1} s, **{:.2}** of it.\n",
-            found.first.seconds / peer_total.max(0.001),
+            found.first.usage.seconds / peer_total.max(0.001),
             collisions / peer_total.max(0.001)
         )?;
         views_table(&mut out, &steps, peer)?;

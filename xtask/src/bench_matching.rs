@@ -4,11 +4,12 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::measure::{Usage, json_lines};
 use crate::{root, run as run_command, setup, target_dir};
 
 /// The peer, its engine and the public sets.
@@ -54,8 +55,7 @@ struct Set {
 /// What one program made of one set.
 struct Measured {
     result: Value,
-    user_seconds: f64,
-    peak_megabytes: u64,
+    usage: Usage,
 }
 
 struct Bench {
@@ -196,36 +196,11 @@ impl Bench {
         Ok(page(&rows, &added))
     }
 
-    /// Runs a program that prints one line of JSON, under the script that tells time and memory.
-    fn measured(&self, command: &mut Command) -> Result<Measured> {
-        let report = self.dir.join("measured.json");
-        let mut measuring = Command::new(&self.python);
-        measuring
-            .arg(script("measure.py"))
-            .arg(&report)
-            .arg(command.get_program())
-            .args(command.get_args())
-            .stderr(Stdio::inherit());
-        let shown = format!("{measuring:?}");
-        eprintln!("xtask: {shown}");
-        let out = measuring
-            .output()
-            .with_context(|| format!("could not start {shown}"))?;
-        if !out.status.success() {
-            bail!("{shown} ended with {}", out.status);
-        }
-        let text = String::from_utf8_lossy(&out.stdout);
-        let line = text
-            .lines()
-            .rev()
-            .find(|l| l.starts_with('{'))
-            .context("it printed no JSON")?;
-        let usage: Value = serde_json::from_str(&std::fs::read_to_string(&report)?)?;
-        Ok(Measured {
-            result: serde_json::from_str(line)?,
-            user_seconds: usage["user_seconds"].as_f64().unwrap_or_default(),
-            peak_megabytes: usage["peak_megabytes"].as_u64().unwrap_or_default(),
-        })
+    /// Runs a program that ends with a line of JSON.
+    fn measured(&self, command: &Command) -> Result<Measured> {
+        let (mut lines, usage) = json_lines(&self.python, &self.dir.join("measured.json"), command)?;
+        let result = lines.pop().context("it printed no JSON")?;
+        Ok(Measured { result, usage })
     }
 }
 
@@ -271,8 +246,8 @@ fn row(rows: &mut String, set: &Set, program: &str, of: &Measured, ours: Option<
         number("precision")?,
         number("recall")?,
         number("f1")?,
-        of.user_seconds,
-        of.peak_megabytes,
+        of.usage.user_seconds,
+        of.usage.peak_megabytes,
     )?;
     Ok(())
 }

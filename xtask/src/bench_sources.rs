@@ -3,12 +3,13 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 use test_servers::database::{Server, fresh_name};
 
+use crate::measure::{Usage, json_lines};
 use crate::{root, run as run_command, setup, target_dir};
 
 const CARDINAL: &str = "https://github.com/open-contracting/cardinal-rs";
@@ -30,14 +31,6 @@ pub struct Args {
     /// Print the report and leave docs/benchmarks-sources.md alone.
     #[arg(long)]
     no_write: bool,
-}
-
-/// What a program told and used.
-struct Measured {
-    lines: Vec<Value>,
-    seconds: f64,
-    cpu_seconds: f64,
-    peak_megabytes: u64,
 }
 
 pub fn run(args: Args) -> Result<()> {
@@ -93,34 +86,9 @@ fn example(name: &str) -> PathBuf {
     target_dir().join("release/examples").join(name)
 }
 
-/// Runs a program that prints lines of JSON, under the script that tells time and memory.
-fn measured(command: &mut Command) -> Result<Measured> {
+fn measured(command: &Command) -> Result<(Vec<Value>, Usage)> {
     let report = target_dir().join("bench-sources").join("measured.json");
-    let mut measuring = Command::new("python3");
-    measuring
-        .arg(root().join("xtask/py/measure.py"))
-        .arg(&report)
-        .arg(command.get_program())
-        .args(command.get_args())
-        .stderr(Stdio::inherit());
-    let shown = format!("{measuring:?}");
-    eprintln!("xtask: {shown}");
-    let out = measuring
-        .output()
-        .with_context(|| format!("could not start {shown}"))?;
-    if !out.status.success() {
-        bail!("{shown} ended with {}", out.status);
-    }
-    let text = String::from_utf8_lossy(&out.stdout);
-    let lines = text.lines().filter(|l| l.starts_with('{'));
-    let usage: Value = serde_json::from_str(&std::fs::read_to_string(&report)?)?;
-    let number = |key: &str| usage[key].as_f64().unwrap_or_default();
-    Ok(Measured {
-        lines: lines.map(serde_json::from_str).collect::<Result<_, _>>()?,
-        seconds: number("seconds"),
-        cpu_seconds: number("user_seconds") + number("system_seconds"),
-        peak_megabytes: usage["peak_megabytes"].as_u64().unwrap_or_default(),
-    })
+    json_lines(Path::new("python3"), &report, command)
 }
 
 fn number(line: &Value, key: &str) -> Result<f64> {
@@ -132,14 +100,14 @@ fn postgres(args: &Args, report: &mut String) -> Result<()> {
     server.psql("postgres", &format!("create database {name}"));
     let url = server.postgres_url("lianjing", &name);
     let mut reading = Command::new(example("postgres_speed"));
-    let told = measured(reading.args([&url, &args.rows.to_string()]))?;
+    let (lines, _) = measured(reading.args([&url, &args.rows.to_string()]))?;
     report.push_str(
         "## PostgreSQL\n\n22 columns of purchase orders with a time cursor, in one snapshot of a read-only session; each row is read, \
          kept as a compressed raw batch, typed and handed over. The server ran on the same cores. Three times in one process: peak memory \
          does not grow with the rows read.\n\n\
          | rows | seconds | rows/s | processor s of the reader | peak MiB |\n|---|---|---|---|---|\n",
     );
-    for line in &told.lines {
+    for line in &lines {
         writeln!(
             report,
             "| {:.0} | {:.2} | {:.0} | {:.2} | {:.0} |",
@@ -163,8 +131,8 @@ fn platform(args: &Args, _dir: &Path, report: &mut String) -> Result<()> {
     );
     for delay in ["0", "20"] {
         let mut reading = Command::new(example("rest_speed"));
-        let told = measured(reading.args([&args.platform_rows.to_string(), "1000", delay]))?;
-        for line in &told.lines {
+        let (lines, _) = measured(reading.args([&args.platform_rows.to_string(), "1000", delay]))?;
+        for line in &lines {
             let (raw, read) = (number(line, "raw_seconds")?, number(line, "seconds")?);
             writeln!(
                 report,
@@ -211,13 +179,13 @@ fn releases(args: &Args, dir: &Path, cardinal: &Path, report: &mut String) -> Re
                 .arg("--data")
                 .arg(&data),
         )?;
-        let read = measured(Command::new(example("ocds_speed")).arg(&file).arg("2"))?;
-        let loaded = measured(
+        let (_, read) = measured(Command::new(example("ocds_speed")).arg(&file).arg("2"))?;
+        let (_, loaded) = measured(
             Command::new(&lianjing)
                 .args(["sync", "releases", "--data"])
                 .arg(&data),
         )?;
-        let theirs = measured(Command::new(cardinal).arg("indicators").arg(&file))?;
+        let (_, theirs) = measured(Command::new(cardinal).arg("indicators").arg(&file))?;
         let all = [
             ("Lianjing, read", &read),
             ("Lianjing, loaded", &loaded),
@@ -228,7 +196,9 @@ fn releases(args: &Args, dir: &Path, cardinal: &Path, report: &mut String) -> Re
             writeln!(
                 report,
                 "| {name} | {megabytes:.0} | {:.2} | {:.2} | {} |",
-                of.seconds, of.cpu_seconds, of.peak_megabytes
+                of.seconds,
+                of.cpu_seconds(),
+                of.peak_megabytes
             )?;
         }
     }

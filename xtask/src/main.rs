@@ -5,6 +5,7 @@ mod bench;
 mod bench_matching;
 mod bench_score;
 mod bench_sources;
+mod measure;
 mod setup;
 mod tidy;
 
@@ -104,7 +105,7 @@ pub fn target_dir() -> PathBuf {
 
 /// Runs a command in the checkout; an exit status other than 0 is an error that shows the command.
 pub fn run(command: &mut Command) -> Result<()> {
-    let shown = format!("{command:?}");
+    let shown = shown(command);
     eprintln!("xtask: {shown}");
     let status = command
         .status()
@@ -113,6 +114,17 @@ pub fn run(command: &mut Command) -> Result<()> {
         bail!("{shown} ended with {status}");
     }
     Ok(())
+}
+
+/// A command as one would type it, without the environment it is given.
+pub fn shown(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let name = program.file_name().unwrap_or(program.as_os_str());
+    let words = std::iter::once(name).chain(command.get_args());
+    words
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Cargo as a newcomer would call it. What `cargo run` says of this package is taken away: some build scripts
@@ -163,6 +175,9 @@ fn test(root: &Path, filter: Option<&str>) -> Result<()> {
 }
 
 fn demo(root: &Path, rest: &[String]) -> Result<()> {
+    if !target_dir().join("debug").join("lianjing").exists() {
+        eprintln!("xtask: building the program; the first time takes 10 to 15 minutes on two cores");
+    }
     run(cargo().args(["build", "--locked", "--package", "lianjing"]))?;
     let binary = target_dir().join("debug").join("lianjing");
     run(Command::new(binary).current_dir(root).arg("demo").args(rest))

@@ -6,8 +6,8 @@ use connector::ConnectorFactory;
 use domain::{Failure, FailureKind};
 use proto::v1 as pb;
 use proto::v1::connector_port_server::{ConnectorPort, ConnectorPortServer};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use remote::RemoteFactory;
+use test_servers::authority::write_certificates;
 use tokio::net::TcpListener;
 use tokio_stream::Empty;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -50,24 +50,6 @@ impl ConnectorPort for Vendor {
     }
 }
 
-/// Writes a private authority, and a certificate of it for the server and for the client.
-fn certificates(dir: &Path) {
-    let mut authority = CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let write = |name: &str, text: String| std::fs::write(dir.join(name), text).unwrap();
-    write("ca.pem", authority.pem());
-    for (name, host) in [("server", "connector.example.org"), ("client", "hospital")] {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![host.to_owned()]).unwrap();
-        write(
-            &format!("{name}.pem"),
-            params.signed_by(&key, &authority).unwrap().pem(),
-        );
-        write(&format!("{name}.key"), key.serialize_pem());
-    }
-}
-
 /// A vendor that wants a client certificate of its authority, and the token `opensesame`.
 async fn serve(dir: &Path) -> u16 {
     let read = |name: &str| std::fs::read(dir.join(name)).unwrap();
@@ -93,8 +75,8 @@ async fn check(dir: &Path, config: &str) -> Result<(), Failure> {
 #[tokio::test]
 async fn the_right_certificates_and_token_are_let_in_and_no_others() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    certificates(dir.path());
-    certificates(other.path());
+    write_certificates(dir.path(), "connector.example.org").unwrap();
+    write_certificates(other.path(), "connector.example.org").unwrap();
     std::fs::write(dir.path().join("token"), "opensesame\n").unwrap();
     std::fs::write(dir.path().join("wrong"), "sesame\n").unwrap();
     let port = serve(dir.path()).await;

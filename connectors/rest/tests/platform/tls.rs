@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use connector::Connector;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
+use test_servers::authority::write_certificates;
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -17,24 +17,6 @@ use crate::host::{Hand, Host};
 use crate::scenario::{List, connector};
 use crate::server::read_request;
 use crate::world::World;
-
-/// Writes a private authority, and a certificate of it for the server and for the client.
-fn certificates(dir: &Path) {
-    let mut authority = CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let write = |name: &str, text: String| std::fs::write(dir.join(name), text).unwrap();
-    write("ca.pem", authority.pem());
-    for (name, host) in [("server", "127.0.0.1"), ("client", "hospital")] {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![host.to_owned()]).unwrap();
-        write(
-            &format!("{name}.pem"),
-            params.signed_by(&key, &authority).unwrap().pem(),
-        );
-        write(&format!("{name}.key"), key.serialize_pem());
-    }
-}
 
 /// A platform of three orders that wants a client certificate of its authority.
 async fn serve(dir: &Path) -> String {
@@ -81,9 +63,9 @@ async fn serve(dir: &Path) -> String {
 #[tokio::test]
 async fn a_private_authority_and_a_client_certificate() {
     let dir = tempfile::tempdir().unwrap();
-    certificates(dir.path());
+    write_certificates(dir.path(), "127.0.0.1").unwrap();
     let other = tempfile::tempdir().unwrap();
-    certificates(other.path());
+    write_certificates(other.path(), "127.0.0.1").unwrap();
     std::fs::copy(other.path().join("ca.pem"), dir.path().join("other.pem")).unwrap();
     let url = serve(dir.path()).await;
     let own = "client_cert = 'client.pem'\nclient_key = 'client.key'\n";
