@@ -189,7 +189,7 @@ impl Bench {
                 peer.arg(script("bench_splink.py"))
                     .args([set.kind, set.truth])
                     .args(&set.files);
-                let peer = self.measured(&mut peer)?;
+                let peer = self.measured(&peer)?;
                 row(&mut rows, set, "Splink 5", &peer, Some(&ours))?;
             }
         }

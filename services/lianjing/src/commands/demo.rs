@@ -1,7 +1,7 @@
 //! `lianjing demo`: the whole way of the data on a synthetic province, then a server to ask.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use proto::v1 as pb;
@@ -72,7 +72,7 @@ pub async fn demo(args: &DemoArgs, mut global: Global, output: &mut Output) -> C
     if let (true, Some(wired)) = (serves, connection.wired()) {
         output.flush()?;
         step(output, "启动服务", "serving");
-        hints(&args.listen, output);
+        hints(&args.listen, &global.data, output);
         listen(wired, args.listen, None, output).await?;
     }
     connection.close().await;
@@ -81,7 +81,7 @@ pub async fn demo(args: &DemoArgs, mut global: Global, output: &mut Output) -> C
 
 /// Syncs, runs, and shows the first alerts. The exit status is that of the worst step.
 async fn collide(
-    files: &std::path::Path,
+    files: &Path,
     threads: usize,
     connection: &Connection,
     output: &mut Output,
@@ -139,7 +139,7 @@ async fn collide(
 }
 
 /// The last day the province knows of.
-fn as_of(files: &std::path::Path) -> CliResult<String> {
+fn as_of(files: &Path) -> CliResult<String> {
     #[derive(serde::Deserialize)]
     struct Truth {
         as_of: String,
@@ -155,12 +155,24 @@ fn step(output: &Output, zh: &str, en: &str) {
     tell(&format!("== {}", output.say(zh, en)));
 }
 
-fn hints(listen: &SocketAddr, output: &Output) {
-    let url = format!("http://{listen}");
+fn hints(listen: &SocketAddr, data: &Path, output: &Output) {
+    let (program, url) = (program(), format!("http://{listen}"));
     tell(output.say("另开一个终端试试：", "in another terminal, try:"));
-    tell(&format!("  lianjing --server {url} alerts list"));
+    tell(&format!("  {program} --server {url} alerts list"));
     tell(&format!(
-        "  lianjing --server {url} sql \"select channel, count(*) as lines from purchase_orders group by channel\""
+        "  {program} --server {url} sql \"select channel, count(*) as lines from purchase_orders group by channel\""
     ));
     tell(&format!("  grpcurl -plaintext {listen} list"));
+    tell(output.say(
+        "服务停止后，演示数据仍可直接查看：",
+        "when the server has ended, the demo's data can be asked without it:",
+    ));
+    tell(&format!("  {program} --data {} alerts list", data.display()));
+}
+
+/// What to type to start this program again from here.
+fn program() -> String {
+    let typed = PathBuf::from(std::env::args_os().next().unwrap_or_else(|| "lianjing".into()));
+    let here = std::env::current_dir().unwrap_or_default();
+    typed.strip_prefix(&here).unwrap_or(&typed).display().to_string()
 }
