@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::Lang;
 
 use crate::commands::{
-    alerts, demo, generate, graph, match_records, operations, push, quarantine, rules, run, schedule, screen,
-    serve, source, sql, sync,
+    alerts, datasets, demo, generate, graph, match_records, operations, push, quarantine, rules, run,
+    schedule, screen, serve, source, sql, sync,
 };
 
 const ABOUT: &str = "Lianjing watches the purchasing of public hospitals: it syncs their exports, collides them by rules, and explains every alert.\n廉镜：同步医院采购数据，按规则碰撞，逐条说明预警依据。";
@@ -140,6 +140,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Bring a configured source, or a directory of files, into the lake / 同步来源或文件
     Sync(sync::SyncArgs),
+    /// What can be synced: datasets, their columns and headers / 可同步的数据集与字段
+    Datasets(datasets::DatasetsArgs),
     /// Configured sources: add, check, sync, status, reconcile / 数据来源
     #[command(subcommand)]
     Source(source::SourceCommand),

@@ -80,12 +80,7 @@ pub async fn demo(args: &DemoArgs, mut global: Global, output: &mut Output) -> C
 }
 
 /// Syncs, runs, and shows the first alerts. The exit status is that of the worst step.
-async fn collide(
-    files: &Path,
-    threads: usize,
-    connection: &Connection,
-    output: &mut Output,
-) -> CliResult {
+async fn collide(files: &Path, threads: usize, connection: &Connection, output: &mut Output) -> CliResult {
     step(output, "同步", "syncing");
     let wanted = sync::SyncArgs {
         configured: None,

@@ -1,6 +1,7 @@
 //! One file a command: its arguments, its call, its output.
 
 pub mod alerts;
+pub mod datasets;
 pub mod demo;
 pub mod generate;
 pub mod graph;
@@ -44,7 +45,7 @@ pub async fn dispatch(cli: Cli) -> CliResult {
         Command::Demo(args) => return demo::demo(args, global, &mut output).await,
         Command::Rules(rules::RulesCommand::Lock) => return rules::lock(&global, &mut output),
         Command::Sync(_) | Command::Push(_) | Command::Source(_) | Command::Schedule(_) => Opening::Create,
-        Command::Rules(_) => Opening::RulesOnly,
+        Command::Rules(_) | Command::Datasets(_) => Opening::RulesOnly,
         _ => Opening::Existing,
     };
     let connection = Connection::open(&global, opening).await?;
@@ -57,6 +58,7 @@ pub async fn dispatch(cli: Cli) -> CliResult {
         Command::Run(args) => run::run(&args, global.threads, &connection, &mut output).await,
         Command::Runs(args) => run::runs(&args, &connection, &mut output).await,
         Command::Alerts(args) => alerts::alerts(&args, &connection, &mut output).await,
+        Command::Datasets(args) => datasets::datasets(&args, &connection, &mut output).await,
         Command::Rules(args) => rules::rules(&args, &connection, &mut output).await,
         Command::Sql(args) => sql::sql(&args, &connection, &mut output).await,
         Command::Snapshots(args) => sql::snapshots(&args, &connection, &mut output).await,

@@ -74,7 +74,8 @@ fn word(name: &str, prefix: &str) -> String {
     name.strip_prefix(prefix).unwrap_or(name).to_lowercase()
 }
 
-async fn list(connection: &Connection, output: &mut Output) -> CliResult {
+/// Every rule, page by page.
+pub async fn all(connection: &Connection) -> Result<Vec<pb::Rule>, CliError> {
     let mut request = pb::ListRulesRequest {
         page_size: 1_000,
         page_token: String::new(),
@@ -89,9 +90,13 @@ async fn list(connection: &Connection, output: &mut Output) -> CliResult {
         rules.extend(page.rules);
         request.page_token = page.next_page_token;
         if request.page_token.is_empty() {
-            break;
+            return Ok(rules);
         }
     }
+}
+
+async fn list(connection: &Connection, output: &mut Output) -> CliResult {
+    let rules = all(connection).await?;
     let rows: Vec<_> = rules
         .into_iter()
         .map(|rule| {

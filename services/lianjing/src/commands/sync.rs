@@ -1,6 +1,6 @@
 //! `lianjing sync`: a directory of files into the lake, with the conservation line of each dataset.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use domain::ports::SyncReport;
@@ -73,11 +73,34 @@ pub async fn sync(args: &SyncArgs, connection: &Connection, output: &mut Output)
     };
     let started = connection.connectors().sync_files(request).await?.into_inner();
     match follow(connection, output, started.operation).await? {
-        pb::operation::Result::SyncReport(report) => tell_report(&convert::report_from_proto(report), output),
+        pb::operation::Result::SyncReport(report) => {
+            let report = convert::report_from_proto(report);
+            let done = tell_report(&report, output)?;
+            if report.datasets.is_empty() {
+                return Err(nothing_read(files, output));
+            }
+            Ok(done)
+        }
         other => Err(CliError::failed(format!(
             "the server's answer cannot be read: {other:?}"
         ))),
     }
+}
+
+/// A mistyped directory must not look like a sync that went well.
+fn nothing_read(files: &Path, output: &Output) -> CliError {
+    let files = files.display();
+    CliError::failed(match output.lang {
+        domain::Lang::Zh => {
+            format!(
+                "{files} 中没有以数据集命名或映射文件提及的文件，什么也没有读取；数据集及其字段见 `lianjing datasets`"
+            )
+        }
+        domain::Lang::En => format!(
+            "no file in {files} is named after a dataset or in a mapping file, so nothing was read; `lianjing datasets` \
+             shows the datasets and their columns"
+        ),
+    })
 }
 
 /// Conservation lines on stdout; notices and the first quarantined rows on stderr.
