@@ -327,6 +327,12 @@ fn decide(index: &Index, name: &str, search: &Search) -> Identified {
         .take_while(|f| Some(tier(f.agreement.level)) == best)
         .count();
     let told = candidates(index, search, |_| true);
+    let before = search.found[equal..]
+        .iter()
+        .find(|f| f.agreement.level == OrgLevel::Former);
+    if let (Some(0), Some(before)) = (best, before) {
+        return former_name_taken(index, name, &search.found[0], before, told);
+    }
     match (best, equal) {
         // A short form is sure only when every name was compared.
         (Some(0 | 1), 1) => known(index, &search.found[0]),
@@ -380,6 +386,34 @@ fn decide(index: &Index, name: &str, search: &Search) -> Identified {
             out
         }
     }
+}
+
+/// A name that one firm bears and another one bore: rows that use it may mean either.
+fn former_name_taken(
+    index: &Index,
+    name: &str,
+    bearer: &Found,
+    before: &Found,
+    candidates: Vec<PartyCandidate>,
+) -> Identified {
+    let (now, then) = (index.party(bearer.party), index.party(before.party));
+    let mut out = Identified::new(Standing::Undecided);
+    out.reasons.push(
+        not_computed(
+            "FORMER_NAME_TAKEN",
+            format!(
+                "“{name}”是“{}”现在的名称，也是“{}”的曾用名，未作推断；请给出统一社会信用代码",
+                now.name, then.name
+            ),
+            format!(
+                "{name:?} is the name of {} and was that of {}, none was chosen; give the unified social credit code",
+                now.name, then.name
+            ),
+        )
+        .citing([now, then].into_iter().filter_map(|party| party.row.as_ref())),
+    );
+    out.candidates = candidates;
+    out
 }
 
 fn known(index: &Index, found: &Found) -> Identified {

@@ -32,6 +32,8 @@ pub(crate) struct NameIndex {
     names: Vec<(OrgName, u32)>,
     /// Strict key -> names.
     strict: HashMap<u64, Vec<u32>>,
+    /// Strict key of a former name -> the names that tell it.
+    former: HashMap<u64, Vec<u32>>,
     /// (mixed blocking key, name), sorted.
     postings: Vec<(u64, u32)>,
 }
@@ -62,6 +64,7 @@ impl NameIndex {
             .filter(|(name, _)| !name.is_empty())
             .collect();
         let mut strict: HashMap<u64, Vec<u32>> = HashMap::new();
+        let mut former: HashMap<u64, Vec<u32>> = HashMap::new();
         let mut postings = Vec::new();
         for (at, (name, _)) in names.iter().enumerate() {
             strict.entry(name.strict_hash()).or_default().push(at as u32);
@@ -69,13 +72,17 @@ impl NameIndex {
             let keys = name.blocking_keys().filter(|(kind, _)| *kind != KeyKind::Strict);
             postings.extend(keys.map(|(kind, key)| (mixed(kind, key, short), at as u32)));
             // A former name meets the name itself.
-            postings.extend(former_keys(name).map(|key| (mixed(KeyKind::Strict, key, false), at as u32)));
+            for key in former_keys(name) {
+                former.entry(key).or_default().push(at as u32);
+                postings.push((mixed(KeyKind::Strict, key, false), at as u32));
+            }
         }
         postings.sort_unstable();
         postings.dedup();
         Self {
             names,
             strict,
+            former,
             postings,
         }
     }
@@ -107,11 +114,12 @@ impl NameIndex {
                     .or_insert(agreement);
             }
         };
-        let strict = self
-            .strict
-            .get(&name.strict_hash())
-            .map_or(&[][..], Vec::as_slice);
+        let key = name.strict_hash();
+        let of = |names: &'_ HashMap<u64, Vec<u32>>| names.get(&key).cloned().unwrap_or_default();
+        let strict = of(&self.strict);
         strict.iter().for_each(|at| consider(*at));
+        // Who bears a name now may not be whom a row means that uses it for the firm that bore it before.
+        of(&self.former).into_iter().for_each(&mut consider);
         let mut cut = false;
         if strict.is_empty() {
             let (places, was_cut) = self.near(&name, settings);

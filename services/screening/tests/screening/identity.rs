@@ -47,6 +47,30 @@ fn a_wrong_check_character_is_told_and_nothing_is_clean_on_it() {
 }
 
 #[test]
+fn a_name_that_one_firm_bears_and_another_bore_is_not_guessed() {
+    let renamed = format!("上海和众生物科技有限公司（曾用名：{FIRM}）");
+    let both = vec![
+        party("c1", FIRM, Some(code(1))),
+        party("c2", &renamed, Some(code(2))),
+    ];
+    let screening = about(both.clone(), Some(FIRM), None);
+    assert_eq!(verdict(&screening, Identity), (NotComputed, "FORMER_NAME_TAKEN"));
+    assert!(screening.party.is_none());
+    assert_eq!(screening.candidates.len(), 2);
+    assert_eq!(verdict(&screening, Lists), (NotComputed, "PARTY_UNDECIDED"));
+    // The code decides, and so does the name that nobody else bears.
+    let by_code = about(both.clone(), Some(FIRM), Some(code(1)));
+    assert_eq!(by_code.party.expect("known").party_id, "c1");
+    for name in ["上海和众生物科技有限公司", &renamed] {
+        let by_name = about(both.clone(), Some(name), None);
+        assert_eq!(by_name.party.expect("known").party_id, "c2", "{name}");
+    }
+    // Nobody has taken it: it is the one firm's.
+    let alone = about(both[1..].to_vec(), Some(FIRM), None);
+    assert_eq!(alone.party.expect("known").party_id, "c2");
+}
+
+#[test]
 fn a_name_that_two_firms_bear_is_not_guessed() {
     let twins = vec![party("c1", FIRM, Some(code(1))), party("c2", FIRM, Some(code(2)))];
     let screening = about(twins.clone(), Some(FIRM), None);
