@@ -47,7 +47,7 @@ impl Default for Limits {
             concurrent_rules_max: 2,
             query_rows_default: 10_000,
             evidence_rows_per_hit_max: 1000,
-            mutation_time_max: Duration::from_secs(300),
+            mutation_time_max: Duration::from_secs(1_800),
         }
     }
 }

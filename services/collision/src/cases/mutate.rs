@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use domain::Value;
 use domain::ports::MutantResult;
+use futures::StreamExt;
 
 use super::file::{Case, CaseFile};
-use super::run::{ReadyCase, load};
+use super::run::{ReadyCase, cores, load};
 use crate::error::{CollisionError, Result};
 use crate::rules::{Bundle, LoadedRule, View};
 use crate::sql::mutants;
@@ -25,7 +27,7 @@ pub async fn run_all(
 ) -> Result<Vec<MutantResult>> {
     let mut results = Vec::new();
     for rule in rules {
-        let mut cases = load(runtime, bundle, rule).await?;
+        let cases = load(runtime, bundle, rule).await?;
         for case in &cases {
             let problems = case.problems(rule).await?;
             if let Some(problem) = problems.first() {
@@ -35,6 +37,7 @@ pub async fn run_all(
                 });
             }
         }
+        let mut cases: Vec<Arc<ReadyCase>> = cases.into_iter().map(Arc::new).collect();
         let started = Instant::now();
         for (change, mutant) in mutants_of(rule) {
             let result = |mutation: String, killed| MutantResult {
@@ -46,8 +49,12 @@ pub async fn run_all(
                 results.push(result(format!("not tried, no time left: {change}"), false));
                 continue;
             }
-            let killed = noticed(&mut cases, &mutant).await;
-            results.push(result(change, killed));
+            let mutant = Arc::new(mutant);
+            let killed = noticed(&mut cases, |case| {
+                let mutant = mutant.clone();
+                async move { is_noticed(case.problems(&mutant).await) }
+            });
+            results.push(result(change, killed.await));
         }
     }
     Ok(results)
@@ -65,19 +72,16 @@ pub async fn run_view(
         .views
         .get(name)
         .ok_or_else(|| CollisionError::NoSuchRule(name.to_owned()))?;
-    let mut cases: Vec<(&LoadedRule, &str, Case)> = Vec::new();
+    let mut cases: Vec<Arc<(LoadedRule, String, Case)>> = Vec::new();
     for rule in bundle
         .rules
         .values()
         .filter(|r| bundle.views_under(&r.query).contains(name))
     {
         if let Some((place, text)) = &rule.cases {
-            cases.extend(
-                CaseFile::parse(place, text)?
-                    .cases
-                    .into_iter()
-                    .map(|c| (rule, place.as_str(), c)),
-            );
+            let file = CaseFile::parse(place, text)?;
+            let case = |case| Arc::new((rule.clone(), place.clone(), case));
+            cases.extend(file.cases.into_iter().map(case));
         }
     }
     let started = Instant::now();
@@ -104,34 +108,46 @@ pub async fn run_view(
             },
         );
         let changed = Arc::new(changed);
-        let mut killed = false;
-        for n in 0..cases.len() {
-            let (rule, place, case) = &cases[n];
-            let problems = match ReadyCase::open(runtime, &changed, rule, place, case.clone()).await {
-                Ok(ready) => ready.problems(rule).await,
-                Err(error) => Err(error),
-            };
-            if problems.is_err() || problems.is_ok_and(|p| !p.is_empty()) {
-                cases[..=n].rotate_right(1);
-                killed = true;
-                break;
+        let killed = noticed(&mut cases, |case| {
+            let (runtime, changed) = (runtime.clone(), changed.clone());
+            async move {
+                let (rule, place, case) = case.as_ref();
+                match ReadyCase::open(&runtime, &changed, rule, place, case.clone()).await {
+                    Ok(ready) => is_noticed(ready.problems(rule).await),
+                    Err(_) => true,
+                }
             }
-        }
-        results.push(result(mutant.change, killed));
+        });
+        results.push(result(mutant.change, killed.await));
     }
     Ok(results)
 }
 
-/// Whether some case notices. The case that did comes first next time: it is likely to notice again.
-async fn noticed(cases: &mut [ReadyCase], mutant: &LoadedRule) -> bool {
-    for n in 0..cases.len() {
-        let problems = cases[n].problems(mutant).await;
-        if problems.is_err() || problems.is_ok_and(|p| !p.is_empty()) {
-            cases[..=n].rotate_right(1);
-            return true;
-        }
-    }
-    false
+/// A version that does not even run is noticed.
+fn is_noticed(problems: Result<Vec<String>>) -> bool {
+    problems.map_or(true, |problems| !problems.is_empty())
+}
+
+/// Whether some case notices; as many are asked at once as there are cores. The case that did comes first next time: it
+/// is likely to notice again.
+async fn noticed<T, F>(cases: &mut [Arc<T>], notices: impl Fn(Arc<T>) -> F) -> bool
+where
+    F: Future<Output = bool> + Send + 'static,
+{
+    let asked = cases.iter().enumerate().map(|(n, case)| {
+        let answer = notices(case.clone());
+        // One that stops unexpectedly has noticed.
+        async move { (n, SpawnedTask::spawn(answer).join().await.unwrap_or(true)) }
+    });
+    let asked: Vec<_> = asked.collect();
+    let first = futures::stream::iter(asked)
+        .buffer_unordered(cores())
+        .filter_map(async |(n, is_noticed)| is_noticed.then_some(n));
+    let Some(first) = std::pin::pin!(first).next().await else {
+        return false;
+    };
+    cases[..=first].rotate_right(1);
+    true
 }
 
 fn mutants_of(rule: &LoadedRule) -> Vec<(String, LoadedRule)> {

@@ -128,39 +128,66 @@ pub async fn load(
     Ok(ready)
 }
 
-/// Runs all cases of these rules, as many rules at once as there are cores. A test file that cannot be read is
-/// one failed case of its rule.
+/// How many cases run at once.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Runs all cases of these rules, as many at once as there are cores. A test file that cannot be read is one failed
+/// case of its rule.
 pub async fn run_all(
     runtime: &Arc<RuntimeEnv>,
     bundle: &Arc<Bundle>,
     rules: &[&LoadedRule],
 ) -> Vec<RuleCaseResult> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let work = rules.iter().map(|rule| {
-        let (runtime, bundle, rule) = (runtime.clone(), bundle.clone(), (*rule).clone());
+    let mut work = Vec::new();
+    for rule in rules {
+        let file = match &rule.cases {
+            Some((place, text)) => CaseFile::parse(place, text)
+                .map(|file| (place, file))
+                .map_err(|e| e.to_string()),
+            None => Err(format!("{} has no cases", rule.place)),
+        };
+        let rule = Arc::new((*rule).clone());
+        match file {
+            Ok((place, file)) => work.extend(file.cases.into_iter().map(|case| {
+                let place = place.clone();
+                (rule.clone(), case.name.clone(), Ok((place, case)))
+            })),
+            Err(problem) => work.push((rule, "(test file)".to_owned(), Err(problem))),
+        }
+    }
+    let results = work.into_iter().map(|(rule, name, case)| {
+        let (runtime, bundle) = (runtime.clone(), bundle.clone());
         async move {
             let id = rule.spec.id.clone();
-            match SpawnedTask::spawn(async move { run_rule(&runtime, &bundle, &rule).await })
-                .join()
-                .await
-            {
-                Ok(results) => results,
-                Err(stopped) => vec![result(
-                    &id,
-                    "(all cases)",
-                    vec![format!("stopped unexpectedly: {stopped}")],
-                )],
-            }
+            let problems = match case {
+                Ok((place, case)) => {
+                    let running = async move { problems_of(&runtime, &bundle, &rule, &place, case).await };
+                    let stopped = |error| vec![format!("stopped unexpectedly: {error}")];
+                    SpawnedTask::spawn(running).join().await.unwrap_or_else(stopped)
+                }
+                Err(problem) => vec![problem],
+            };
+            result(&id, &name, problems)
         }
     });
-    let work: Vec<_> = work.collect();
-    futures::stream::iter(work)
-        .buffered(cores)
-        .collect::<Vec<_>>()
-        .await
-        .into_iter()
-        .flatten()
-        .collect()
+    let results: Vec<_> = results.collect();
+    futures::stream::iter(results).buffered(cores()).collect().await
+}
+
+async fn problems_of(
+    runtime: &Arc<RuntimeEnv>,
+    bundle: &Arc<Bundle>,
+    rule: &LoadedRule,
+    place: &str,
+    case: Case,
+) -> Vec<String> {
+    let problems = match ReadyCase::open(runtime, bundle, rule, place, case).await {
+        Ok(ready) => ready.problems(rule).await,
+        Err(error) => Err(error),
+    };
+    problems.unwrap_or_else(|error| vec![error.to_string()])
 }
 
 fn result(rule: &str, case: &str, problems: Vec<String>) -> RuleCaseResult {
@@ -170,32 +197,4 @@ fn result(rule: &str, case: &str, problems: Vec<String>) -> RuleCaseResult {
         passed: problems.is_empty(),
         detail: problems.join("\n"),
     }
-}
-
-async fn run_rule(runtime: &Arc<RuntimeEnv>, bundle: &Arc<Bundle>, rule: &LoadedRule) -> Vec<RuleCaseResult> {
-    let id = &rule.spec.id;
-    let Some((place, text)) = &rule.cases else {
-        return vec![result(
-            id,
-            "(test file)",
-            vec![format!("{} has no cases", rule.place)],
-        )];
-    };
-    let file = match CaseFile::parse(place, text) {
-        Ok(file) => file,
-        Err(error) => return vec![result(id, "(test file)", vec![error.to_string()])],
-    };
-    let mut results = Vec::new();
-    for case in file.cases {
-        let name = case.name.clone();
-        let problems = match ReadyCase::open(runtime, bundle, rule, place, case).await {
-            Ok(ready) => ready
-                .problems(rule)
-                .await
-                .unwrap_or_else(|error| vec![error.to_string()]),
-            Err(error) => vec![error.to_string()],
-        };
-        results.push(result(id, &name, problems));
-    }
-    results
 }
