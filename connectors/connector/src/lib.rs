@@ -14,8 +14,10 @@ pub mod message;
 pub mod plan;
 pub mod port;
 pub mod reason;
+mod temporary;
 
 pub use factory::{ConnectorFactory, FromTable};
 pub use message::{Checkpoint, KeyBatch, Message, Progress, Rejected, RowBatch};
 pub use port::{Connector, Discovered, RawBatch, RawStore, ReadRequest, Spec};
 pub use reason::Reason;
+pub use temporary::TemporaryRawStore;

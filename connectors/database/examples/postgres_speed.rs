@@ -9,33 +9,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use connector::port::{RawBatch, RawStore};
-use connector::{Connector, Message, ReadRequest};
+use connector::{Connector, Message, ReadRequest, TemporaryRawStore};
 use database::DatabaseConnector;
-use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::mpsc;
-
-/// Digests and writes what it gets, as a real store does.
-struct Store(tempfile::TempDir);
-
-impl RawStore for Store {
-    fn put_file(&self, path: &Path, name: &str) -> domain::ports::Result<RawBatch> {
-        let bytes = std::fs::read(path).map_err(|e| domain::Failure::internal(&e))?;
-        self.put_bytes(&bytes, name)
-    }
-
-    fn put_bytes(&self, bytes: &[u8], _: &str) -> domain::ports::Result<RawBatch> {
-        let digest: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
-        let path = self.0.path().join(&digest);
-        std::fs::write(&path, bytes).map_err(|e| domain::Failure::internal(&e))?;
-        Ok(RawBatch {
-            digest: digest.into(),
-            path,
-            bytes: bytes.len() as u64,
-        })
-    }
-}
 
 fn table(rows: u64) -> String {
     format!(
@@ -106,7 +83,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
     let connector = DatabaseConnector::from_toml(&text, Path::new("."))?;
     for _ in 0..3 {
-        let store = Arc::new(Store(tempfile::tempdir()?));
+        let store = Arc::new(TemporaryRawStore::new()?);
         let request = ReadRequest::new(store.clone(), "2100-01-01T00:00:00Z".parse()?);
         let (out, mut received) = mpsc::channel(4);
         let (before, cpu) = (Instant::now(), cpu_seconds());
@@ -124,7 +101,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (read, count) = tokio::join!(connector.read(request, out), counting);
         read?;
         let seconds = before.elapsed().as_secs_f64();
-        let kept: u64 = std::fs::read_dir(store.0.path())?
+        let kept: u64 = std::fs::read_dir(store.folder())?
             .flatten()
             .filter_map(|e| Some(e.metadata().ok()?.len()))
             .sum();

@@ -331,31 +331,9 @@ fn strict(dataset: &Arc<Dataset>) -> (JsonFields, Plan) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use connector::{RawBatch, RawStore};
-    use sha2::{Digest, Sha256};
+    use connector::TemporaryRawStore;
 
     use super::*;
-
-    struct DirStore(tempfile::TempDir);
-
-    impl RawStore for DirStore {
-        fn put_file(&self, path: &Path, name: &str) -> Result<RawBatch> {
-            self.put_bytes(&std::fs::read(path).map_err(|e| Failure::internal(&e))?, name)
-        }
-
-        fn put_bytes(&self, bytes: &[u8], _: &str) -> Result<RawBatch> {
-            let digest: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
-            let path = self.0.path().join(&digest);
-            std::fs::write(&path, bytes).map_err(|e| Failure::internal(&e))?;
-            Ok(RawBatch {
-                digest: digest.into(),
-                path,
-                bytes: bytes.len() as u64,
-            })
-        }
-    }
 
     fn pushed(dataset: &str, rows: &[&str]) -> PushedRows {
         PushedRows {
@@ -373,7 +351,7 @@ mod tests {
             }
         });
         let request = ReadRequest::new(
-            Arc::new(DirStore(tempfile::tempdir().unwrap())),
+            Arc::new(TemporaryRawStore::new().unwrap()),
             chrono::DateTime::UNIX_EPOCH,
         );
         let (out, mut messages) = mpsc::channel(4);

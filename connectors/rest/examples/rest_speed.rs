@@ -12,32 +12,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use connector::{Connector, Message, RawBatch, RawStore, ReadRequest};
+use connector::{Connector, Message, ReadRequest, TemporaryRawStore};
 use domain::clock::SystemClock;
 use rest::RestConnector;
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
-
-/// Digests and writes what it gets, as a real store does.
-struct Store(tempfile::TempDir);
-
-impl RawStore for Store {
-    fn put_file(&self, path: &Path, name: &str) -> domain::ports::Result<RawBatch> {
-        let bytes = std::fs::read(path).map_err(|e| domain::Failure::internal(&e))?;
-        self.put_bytes(&bytes, name)
-    }
-
-    fn put_bytes(&self, bytes: &[u8], _: &str) -> domain::ports::Result<RawBatch> {
-        let digest: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
-        let path = self.0.path().join(&digest);
-        std::fs::write(&path, bytes).map_err(|e| domain::Failure::internal(&e))?;
-        Ok(RawBatch {
-            digest: digest.into(),
-            path,
-            bytes: bytes.len() as u64,
-        })
-    }
-}
 
 /// One order as such platforms write it, with a version that grows by one each row.
 fn order(n: u64) -> String {
@@ -196,7 +174,7 @@ async fn raw(address: SocketAddr, pages: u64) -> Result<f64, Box<dyn std::error:
 
 async fn read(text: &str) -> Result<(usize, f64), Box<dyn std::error::Error>> {
     let connector = RestConnector::from_toml(text, Path::new("."), Arc::new(SystemClock))?;
-    let store = Arc::new(Store(tempfile::tempdir()?));
+    let store = Arc::new(TemporaryRawStore::new()?);
     let request = ReadRequest::new(store, "2100-01-01T00:00:00Z".parse()?);
     let (out, mut received) = mpsc::channel(4);
     let before = Instant::now();

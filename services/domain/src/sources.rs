@@ -41,6 +41,8 @@ pub struct SourceInfo {
     pub silence_seconds: Option<u64>,
     /// The file and table that it stands in.
     pub place: String,
+    /// What is wrong with its table; such a source is told, and neither read nor scheduled.
+    pub problem: Option<String>,
 }
 
 /// Something to read at a source.
@@ -203,6 +205,8 @@ pub struct SourceStatus {
     pub last_run: Option<SyncRun>,
     /// When its last successful sync ended, UTC microseconds.
     pub last_success_at: Option<i64>,
+    /// When the oldest sync on record began, UTC microseconds.
+    pub first_run_at: Option<i64>,
     /// When rows last came (inserted or updated), UTC microseconds.
     pub last_rows_at: Option<i64>,
     /// Failed syncs since the last success.
@@ -306,6 +310,9 @@ pub trait SourcePort: Send + Sync {
     async fn add(&self, source: NewSource) -> Result<SourceInfo>;
     /// Forgets the configuration; with `forget_cursors` also where its streams stand.
     async fn remove(&self, name: &str, forget_cursors: bool) -> Result<()>;
+    /// Forgets where a stream stands, or (without one) where all of them do, so that the next sync reads from the start.
+    /// Rows stay. The streams that were forgotten.
+    async fn reset(&self, name: &str, stream: Option<&str>) -> Result<Vec<String>>;
     async fn check(&self, name: &str) -> Result<()>;
     async fn discover(&self, name: &str) -> Result<Vec<StreamInfo>>;
     async fn sync(&self, name: &str, progress: Arc<dyn Progress>) -> Result<SyncReport>;

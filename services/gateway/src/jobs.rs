@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use domain::hit::RuleState;
-use domain::ports::{Result, Rule, RunRequest};
+use domain::ports::{Result, Rule, RuleRunRecord, RunRequest};
 use domain::rule::RuleStatus;
 use domain::sources::{JobAction, JobRunner};
 use domain::{Failure, FailureKind};
@@ -121,14 +121,10 @@ impl Jobs {
             .collect();
         let datasets: Vec<String> = datasets.into_iter().collect();
         let versions = self.0.ports.sources.versions(&datasets).await?;
-        // Rule -> (hash, snapshot) of the newest run in which it could look.
+        // Rule -> (hash, snapshot) of the newest run in which it could look, or lacked what only another snapshot has.
         let mut ran: BTreeMap<String, (String, i64)> = BTreeMap::new();
         for run in self.0.ports.alerts.runs(RUNS_LOOKED_AT).await? {
-            for rule in run
-                .rules
-                .iter()
-                .filter(|r| matches!(r.state, RuleState::Evaluated | RuleState::Capped))
-            {
+            for rule in run.rules.iter().filter(|r| is_settled(r)) {
                 ran.entry(rule.rule_id.clone())
                     .or_insert_with(|| (rule.rule_hash.clone(), run.snapshot));
             }
@@ -161,6 +157,20 @@ impl Jobs {
         let watched = Watched(operation);
         watched.0.ended().await;
         watched.0.outcome().unwrap_or_else(|| Err(odd()))
+    }
+}
+
+/// Whether the rule would end as it did, as long as its inputs are the same.
+fn is_settled(rule: &RuleRunRecord) -> bool {
+    match rule.state {
+        RuleState::Evaluated | RuleState::Capped => true,
+        RuleState::NotEvaluable => {
+            let lacks = ["INPUT_MISSING", "INPUT_EMPTY", "COLUMN_EMPTY"];
+            rule.reason_code
+                .as_deref()
+                .is_some_and(|code| lacks.contains(&code))
+        }
+        _ => false,
     }
 }
 

@@ -5,16 +5,18 @@ mod reading;
 mod trials;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use chrono::{DateTime, Utc};
-use connector::{Connector, ReadRequest};
+use connector::{Connector, ReadRequest, TemporaryRawStore};
 use domain::Bilingual;
 use domain::ports::{Progress, ProgressUpdate};
 use domain::sources::{AcceptanceCheck, AcceptanceOutcome};
 use tokio::sync::mpsc;
 
-use reading::{Reading, Step, TempRaw, collect, difference, key_text, told};
+use crate::sources::QUARANTINE_LIMIT_BP;
+use reading::{Reading, Step, collect, difference, key_text, told};
 
 /// Places at which a reading is cut, at most: between any two messages where there are no more, else spread evenly.
 const CUTS_MAX: usize = 64;
@@ -49,15 +51,23 @@ impl From<&Reading> for Baseline {
 pub struct Suite<'a> {
     open: &'a Open<'a>,
     now: DateTime<Utc>,
+    /// Share of rejected rows above which a sync would fail, in ten-thousandths; none: the kind's.
+    quarantine_limit_bp: Option<u32>,
     checks: Vec<AcceptanceCheck>,
     progress: &'a dyn Progress,
 }
 
 impl<'a> Suite<'a> {
-    pub fn new(open: &'a Open<'a>, now: DateTime<Utc>, progress: &'a dyn Progress) -> Self {
+    pub fn new(
+        open: &'a Open<'a>,
+        now: DateTime<Utc>,
+        quarantine_limit_bp: Option<u32>,
+        progress: &'a dyn Progress,
+    ) -> Self {
         Self {
             open,
             now,
+            quarantine_limit_bp,
             checks: Vec::new(),
             progress,
         }
@@ -134,12 +144,8 @@ impl Suite<'_> {
                 return None;
             }
         };
-        let problem = first.problems.first().cloned();
-        self.judge(
-            "rows_fit_the_data_model",
-            problem,
-            format!("{} rows, {} rejected", first.count(), first.rejected),
-        );
+        let limit_bp = self.quarantine_limit_bp.or(spec.quarantine_limit_bp);
+        self.rows_fit(&first, limit_bp.unwrap_or(QUARANTINE_LIMIT_BP));
         self.keys_unique(&first);
         self.read_twice(&first).await;
         if spec.incremental {
@@ -180,6 +186,21 @@ impl Suite<'_> {
         self.judge("discovery_valid", problem, "streams are named once each");
     }
 
+    /// What a sync would do with the rows. A source without a row proves nothing.
+    fn rows_fit(&mut self, reading: &Reading, limit_bp: u32) {
+        let (rows, rejected) = (reading.count(), reading.rejected);
+        let name = "rows_fit_the_data_model";
+        if rows + rejected == 0 && reading.problems.is_empty() {
+            return self.skipped(name, "the source gave no row, so that nothing was tried");
+        }
+        let counts = format!("{rows} rows, {rejected} rejected");
+        let is_over = rejected * 10_000 > (rows + rejected) * limit_bp as usize;
+        let commonest = reading.commonest_reason().filter(|_| is_over);
+        let problem = reading.problems.first().cloned();
+        let problem = problem.or_else(|| commonest.map(|why| format!("{counts}; most often {why}")));
+        self.judge(name, problem, counts);
+    }
+
     /// One key stands for one row: where it comes twice, the source must say the same both times or send it as a
     /// change later on, which a source without cursors does not.
     fn keys_unique(&mut self, reading: &Reading) {
@@ -195,7 +216,11 @@ impl Suite<'_> {
                 }
             }
         }
-        self.judge("keys_unique", twice, format!("{} keys", seen.len()));
+        if seen.is_empty() {
+            return self.skipped("keys_unique", "no row was read");
+        }
+        let keys = seen.len();
+        self.judge("keys_unique", twice, format!("{keys} keys"));
     }
 
     async fn read_twice(&mut self, first: &Reading) {
@@ -294,7 +319,7 @@ impl Suite<'_> {
     async fn keys(&mut self, first: &Reading) {
         let listed = async {
             let connector = (self.open)()?;
-            let raw = TempRaw::new()?;
+            let raw = Arc::new(TemporaryRawStore::new()?);
             let (sender, mut batches) = mpsc::channel::<connector::KeyBatch>(4);
             let collect = async {
                 let mut keys = BTreeSet::new();
@@ -328,7 +353,7 @@ impl Suite<'_> {
         cursors: BTreeMap<String, String>,
         stop_after: Option<usize>,
     ) -> domain::ports::Result<Reading> {
-        let raw = TempRaw::new()?;
+        let raw = Arc::new(TemporaryRawStore::new()?);
         let request = ReadRequest {
             cursors,
             batch_rows: 1_000,

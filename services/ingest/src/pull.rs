@@ -48,6 +48,8 @@ impl Default for CommitLimits {
 pub(crate) struct Plan {
     pub source: String,
     pub quarantine_limit_bp: u32,
+    /// Rejected rows that pass whatever their share.
+    pub rejected_always: u64,
     pub commit: CommitLimits,
     /// Reads everything, whatever the cursors say.
     pub from_start: bool,
@@ -330,8 +332,11 @@ impl<'a> Taking<'a> {
 
     /// Commits all rows so far, and the cursors after them.
     async fn commit(&mut self) -> Result<()> {
-        self.tally
-            .check_limit(&self.plan.source, self.plan.quarantine_limit_bp)?;
+        self.tally.check_limit(
+            &self.plan.source,
+            self.plan.quarantine_limit_bp,
+            self.plan.rejected_always,
+        )?;
         self.sync().await?;
         let Some(sync) = self.sync.take() else {
             return Ok(());

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
+use croner::parser::{CronParser, Seconds, Year};
 use domain::Failure;
 use domain::ports::Result;
 use domain::sources::SourceInfo;
@@ -93,8 +94,8 @@ impl SourceFile {
             .map_err(|e| wrong(&self.path.display().to_string(), format!("is no TOML: {e}")))
     }
 
-    /// All sources, in the order of their names. One that is wrong fails the call, by name.
-    pub fn all(&self) -> Result<Vec<ConfiguredSource>> {
+    /// The tables of the sources, as they are written.
+    fn tables(&self) -> Result<Vec<(String, Item)>> {
         let document = self.document()?;
         if let Some((key, _)) = document.iter().find(|(key, _)| *key != "sources") {
             return Err(wrong(
@@ -111,40 +112,59 @@ impl SourceFile {
                 "key `sources` is no table; write [sources.NAME]",
             ));
         };
-        let mut found = Vec::new();
-        for (name, item) in sources.iter() {
-            let mut text = DocumentMut::new();
-            *text.as_table_mut() = as_table(item).ok_or_else(|| {
-                wrong(
-                    &format!("{}, [sources.{name}]", self.path.display()),
-                    "is no table",
-                )
-            })?;
-            found.push(self.configured(name, &text.to_string())?);
-        }
-        found.sort_by(|a, b| a.info.name.cmp(&b.info.name));
+        let tables = sources.iter().map(|(name, item)| (name.to_owned(), item.clone()));
+        Ok(tables.collect())
+    }
+
+    /// All sources, in the order of their names. What is wrong with one is told with it, so that the others can go on.
+    pub fn all(&self) -> Result<Vec<SourceInfo>> {
+        let tables = self.tables()?.into_iter();
+        let mut found: Vec<SourceInfo> = tables
+            .map(|(name, item)| match self.read(&name, &item) {
+                Ok(source) => source.info,
+                Err(failure) => SourceInfo {
+                    place: self.place(&name),
+                    name,
+                    problem: Some(failure.message),
+                    ..SourceInfo::default()
+                },
+            })
+            .collect();
+        found.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(found)
     }
 
     pub fn one(&self, name: &str) -> Result<ConfiguredSource> {
-        let all = self.all()?;
-        let known: Vec<String> = all.iter().map(|s| s.info.name.clone()).collect();
-        all.into_iter().find(|s| s.info.name == name).ok_or_else(|| {
-            let known = match known.is_empty() {
-                true => "there is none yet; `lianjing source add` makes one".to_owned(),
-                false => format!("there are {}", known.join(", ")),
-            };
-            Failure::not_found(
-                "SOURCE_NOT_FOUND",
-                format!("{} has no source {name:?}; {known}", self.path.display()),
-            )
-            .with("source", name)
-        })
+        let tables = self.tables()?;
+        if let Some((name, item)) = tables.iter().find(|(known, _)| known == name) {
+            return self.read(name, item);
+        }
+        let mut known: Vec<String> = tables.into_iter().map(|(name, _)| name).collect();
+        known.sort();
+        let known = match known.is_empty() {
+            true => "there is none yet; `lianjing source add` makes one".to_owned(),
+            false => format!("there are {}", known.join(", ")),
+        };
+        Err(Failure::not_found(
+            "SOURCE_NOT_FOUND",
+            format!("{} has no source {name:?}; {known}", self.path.display()),
+        )
+        .with("source", name))
+    }
+
+    fn place(&self, name: &str) -> String {
+        format!("{}, [sources.{name}]", self.path.display())
+    }
+
+    fn read(&self, name: &str, item: &Item) -> Result<ConfiguredSource> {
+        let mut text = DocumentMut::new();
+        *text.as_table_mut() = as_table(item).ok_or_else(|| wrong(&self.place(name), "is no table"))?;
+        self.configured(name, &text.to_string())
     }
 
     /// Reads the table of one source.
     pub fn configured(&self, name: &str, table: &str) -> Result<ConfiguredSource> {
-        let place = format!("{}, [sources.{name}]", self.path.display());
+        let place = self.place(name);
         let chars = name.chars().count();
         if chars == 0 || chars > NAME_CHARS_MAX || name.starts_with('_') {
             return Err(wrong(
@@ -185,6 +205,14 @@ impl SourceFile {
                 format!("key `zone` is {zone:?}; write an IANA name like \"Asia/Shanghai\""),
             )
         })?;
+        if let Some(cron) = &raw.schedule {
+            cron_parser().parse(cron).map_err(|e| {
+                wrong(
+                    &place,
+                    format!("key `schedule` is {cron:?}: {e}; write five fields, e.g. \"30 2 * * *\" for half past two each night"),
+                )
+            })?;
+        }
         let silence_seconds = raw
             .silence
             .as_deref()
@@ -201,7 +229,7 @@ impl SourceFile {
             .quarantine_limit
             .as_deref()
             .map(|text| {
-                percent(text).ok_or_else(|| {
+                percent(text.trim_end_matches(['%', ' '])).ok_or_else(|| {
                     wrong(
                         &place,
                         format!("key `quarantine_limit` is {text:?}; write a percentage from \"0\" to \"100\" with at most two places"),
@@ -218,6 +246,7 @@ impl SourceFile {
                 quarantine_limit_bp,
                 silence_seconds,
                 place,
+                problem: None,
             },
             config,
             commit_rows: raw.commit_rows,
@@ -261,9 +290,12 @@ impl SourceFile {
     /// Takes the source's table out of the file.
     pub fn take(&self, name: &str) -> Result<()> {
         let mut document = self.document()?;
-        let known = self.one(name)?;
+        // One that is wrong can be taken out, too.
+        if !self.tables()?.iter().any(|(known, _)| known == name) {
+            self.one(name)?;
+        }
         if let Some(sources) = document.get_mut("sources").and_then(Item::as_table_like_mut) {
-            sources.remove(&known.info.name);
+            sources.remove(name);
         }
         self.write(&document.to_string())
     }
@@ -281,6 +313,14 @@ impl SourceFile {
                 )
             })
     }
+}
+
+/// Five fields; no seconds, no years: as the scheduler reads them.
+fn cron_parser() -> CronParser {
+    CronParser::builder()
+        .seconds(Seconds::Disallowed)
+        .year(Year::Disallowed)
+        .build()
 }
 
 fn as_table(item: &Item) -> Option<Table> {
@@ -347,11 +387,12 @@ mod tests {
         let all = file.all().unwrap();
         assert_eq!(all.len(), 1);
         let his = &all[0];
-        assert_eq!((his.info.name.as_str(), his.info.kind.as_str()), ("his", "files"));
+        assert_eq!((his.name.as_str(), his.kind.as_str()), ("his", "files"));
         assert_eq!(
-            (his.info.schedule.as_str(), his.info.zone.as_str()),
+            (his.schedule.as_str(), his.zone.as_str()),
             ("0 2 * * *", "Asia/Shanghai")
         );
+        let his = file.one("his").unwrap();
         assert_eq!(his.config["dir"].as_str(), Some("drop"));
         assert_eq!(his.base, dir.path());
     }
@@ -364,12 +405,13 @@ mod tests {
         file.put("lis", table, false).unwrap();
         let all = file.all().unwrap();
         assert_eq!(
-            all.iter().map(|s| s.info.name.as_str()).collect::<Vec<_>>(),
+            all.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(),
             ["his", "lis"]
         );
-        assert_eq!(all[1].info.quarantine_limit_bp, Some(50));
-        assert_eq!(all[1].config["deep"]["a"].as_integer(), Some(1));
-        assert_eq!(all[0].config["dir"].as_str(), Some("drop"));
+        assert_eq!(all[1].quarantine_limit_bp, Some(50));
+        let config = |name| file.one(name).unwrap().config;
+        assert_eq!(config("lis")["deep"]["a"].as_integer(), Some(1));
+        assert_eq!(config("his")["dir"].as_str(), Some("drop"));
         assert_eq!(file.put("lis", table, false).unwrap_err().reason, "SOURCE_EXISTS");
         file.put("lis", "kind = \"open\"\n", true).unwrap();
         assert_eq!(file.one("lis").unwrap().info.kind, "open");
@@ -385,13 +427,6 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_file_and_key() {
         for (text, told) in [
-            ("[sources.a]\nkind = 1\n", "sources.a"),
-            ("[sources.a]\nkind = \"files\"\nshedule = \"x\"\n", "shedule"),
-            ("[sources.a]\nkind = \"files\"\nzone = \"Mars\"\n", "zone"),
-            (
-                "[sources.a]\nkind = \"files\"\nquarantine_limit = \"1%\"\n",
-                "quarantine_limit",
-            ),
             ("[source.a]\nkind = \"files\"\n", "`source`"),
             ("[sources.a\n", "TOML"),
         ] {
@@ -404,5 +439,37 @@ mod tests {
             );
         }
         assert!(file("").1.all().unwrap().is_empty());
+    }
+
+    #[test]
+    fn one_wrong_table_leaves_the_other_sources_alone() {
+        for (table, told) in [
+            ("kind = 1\n", "sources.a"),
+            ("kind = \"files\"\nshedule = \"x\"\n", "shedule"),
+            ("kind = \"files\"\nzone = \"Mars\"\n", "zone"),
+            ("kind = \"files\"\nschedule = \"0 25 * * *\"\n", "schedule"),
+            ("kind = \"files\"\nschedule = \"0 2 * *\"\n", "schedule"),
+            (
+                "kind = \"files\"\nquarantine_limit = \"few\"\n",
+                "quarantine_limit",
+            ),
+            (
+                "kind = \"files\"\nconfig_file = \"nowhere.toml\"\n",
+                "nowhere.toml",
+            ),
+        ] {
+            let (_dir, file) = file(&format!("{HIS}[sources.a]\n{table}"));
+            let all = file.all().unwrap();
+            let problem = all[0].problem.clone().unwrap();
+            assert!(
+                problem.contains(told) && problem.contains("sources.toml"),
+                "{problem}"
+            );
+            assert_eq!((all[1].name.as_str(), &all[1].problem), ("his", &None));
+            assert!(file.one("his").is_ok());
+            assert!(file.one("a").unwrap_err().message.contains(told));
+            file.take("a").unwrap();
+            assert_eq!(file.all().unwrap().len(), 1);
+        }
     }
 }

@@ -22,7 +22,10 @@ use crate::{copies, reconcile};
 
 /// Share of rejected rows above which a sync fails, in ten-thousandths, when neither the source nor its
 /// configuration says another.
-const QUARANTINE_LIMIT_BP: u32 = 100;
+pub const QUARANTINE_LIMIT_BP: u32 = 100;
+/// Rejected rows that never fail a sync of a source that is read in parts and says no limit: a share says little of the
+/// few rows of a night.
+const REJECTED_ALWAYS: u64 = 10;
 /// Syncs of one source that its status looks at.
 const STATUS_RUNS_MAX: usize = 1_000;
 
@@ -79,18 +82,19 @@ impl Sources {
     fn plan(source: &ConfiguredSource, connector: &dyn Connector) -> Plan {
         let spec = connector.spec();
         let commit = CommitLimits::default();
+        let limit_bp = source.info.quarantine_limit_bp.or(spec.quarantine_limit_bp);
         Plan {
             source: source.info.name.clone(),
-            quarantine_limit_bp: source
-                .info
-                .quarantine_limit_bp
-                .or(spec.quarantine_limit_bp)
-                .unwrap_or(QUARANTINE_LIMIT_BP),
+            quarantine_limit_bp: limit_bp.unwrap_or(QUARANTINE_LIMIT_BP),
             commit: CommitLimits {
                 rows_max: source.commit_rows.unwrap_or(commit.rows_max),
                 ..commit
             },
             settles_source: !spec.incremental,
+            rejected_always: match limit_bp {
+                None if spec.incremental => REJECTED_ALWAYS,
+                _ => 0,
+            },
             overlaps: spec.overlaps,
             ..Plan::default()
         }
@@ -112,7 +116,7 @@ impl SourcePort for Sources {
     }
 
     async fn list(&self) -> Result<Vec<SourceInfo>> {
-        Ok(self.file.all()?.into_iter().map(|s| s.info).collect())
+        self.file.all()
     }
 
     async fn add(&self, source: NewSource) -> Result<SourceInfo> {
@@ -126,9 +130,23 @@ impl SourcePort for Sources {
         let _turn = self.turn(name).await;
         self.file.take(name)?;
         if forget_cursors {
-            self.host.lake.forget_cursors(name).await?;
+            self.host.lake.forget_cursors(name, None).await?;
         }
         Ok(())
+    }
+
+    async fn reset(&self, name: &str, stream: Option<&str>) -> Result<Vec<String>> {
+        let _turn = self.turn(name).await;
+        self.file.one(name)?;
+        let known: Vec<String> = self.host.lake.cursors(name).await?.into_keys().collect();
+        if let Some(stream) = stream.filter(|stream| !known.iter().any(|k| k == stream)) {
+            let text = format!(
+                "source {name} keeps no position of a stream {stream:?}; it keeps those of: {}",
+                known.join(", ")
+            );
+            return Err(Failure::not_found("STREAM_NOT_FOUND", text).with("source", name));
+        }
+        Ok(self.host.lake.forget_cursors(name, stream).await?)
     }
 
     async fn check(&self, name: &str) -> Result<()> {
@@ -225,7 +243,8 @@ impl SourcePort for Sources {
         let _turn = self.turn(name).await;
         let source = self.file.one(name)?;
         let open = || self.open(&source);
-        let mut suite = Suite::new(&open, self.host.clock.now(), progress.as_ref());
+        let limit_bp = source.info.quarantine_limit_bp;
+        let mut suite = Suite::new(&open, self.host.clock.now(), limit_bp, progress.as_ref());
         let known = || self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
         if trial == AcceptanceTrial::Suite {
             let baseline = suite.run().await;
@@ -255,7 +274,9 @@ impl SourcePort for Sources {
     async fn status(&self, source: Option<String>) -> Result<Vec<SourceStatus>> {
         let mut all = self.list().await?;
         if let Some(name) = &source {
-            self.file.one(name)?;
+            if !all.iter().any(|s| s.name == *name) {
+                self.file.one(name)?;
+            }
             all.retain(|s| s.name == *name);
         }
         let mut statuses = Vec::new();
@@ -310,6 +331,7 @@ fn status_of(source: SourceInfo, runs: Vec<SyncRun>) -> SourceStatus {
             status.quarantined += counts.quarantined;
         }
     }
+    status.first_run_at = runs.last().map(|run| run.started_at);
     status.last_run = runs.into_iter().next();
     status
 }

@@ -12,6 +12,8 @@ use crate::error::{IngestError, Result};
 const SAMPLE_ROWS: usize = 20;
 /// Reasons that a failed sync names.
 const WORST_REASONS: usize = 3;
+/// What a reason's first row says, at most.
+const DETAIL_CHARS_MAX: usize = 120;
 
 /// Counts of one sync.
 #[derive(Debug, Default)]
@@ -38,9 +40,21 @@ impl Tally {
     pub fn rejected(&mut self, rejected: &Rejected) {
         self.rows(&rejected.dataset, 1);
         let key = (rejected.dataset.to_string(), rejected.reason.code());
-        let first = || match rejected.position {
-            0 => rejected.file.to_string(),
-            position => format!("{}:{position}", rejected.file),
+        let first = || {
+            let place = match rejected.position {
+                0 => rejected.file.to_string(),
+                position => format!("{}:{position}", rejected.file),
+            };
+            let field = rejected
+                .field
+                .as_deref()
+                .map(|f| format!(", {f}"))
+                .unwrap_or_default();
+            let detail: String = rejected.detail.chars().take(DETAIL_CHARS_MAX).collect();
+            match detail.is_empty() {
+                true => format!("{place}{field}"),
+                false => format!("{place}{field}: {detail}"),
+            }
         };
         self.reasons.entry(key).or_insert_with(|| (0, first())).0 += 1;
         if self.sample.len() < SAMPLE_ROWS {
@@ -65,10 +79,13 @@ impl Tally {
     }
 
     /// Fails when too large a share of the rows was rejected. `limit_bp` is in ten-thousandths.
-    pub fn check_limit(&self, source: &str, limit_bp: u32) -> Result<()> {
+    /// Up to `always` rejected rows pass whatever their share.
+    pub fn check_limit(&self, source: &str, limit_bp: u32, always: u64) -> Result<()> {
         let read: u64 = self.came.values().sum();
         let quarantined: u64 = self.reasons.values().map(|(rows, _)| rows).sum();
-        if u128::from(quarantined) * 10_000 <= u128::from(read) * u128::from(limit_bp) {
+        if quarantined <= always
+            || u128::from(quarantined) * 10_000 <= u128::from(read) * u128::from(limit_bp)
+        {
             return Ok(());
         }
         let mut worst: Vec<_> = self.reasons.iter().collect();
@@ -177,8 +194,8 @@ mod tests {
 
     #[test]
     fn the_limit_is_a_share_that_may_be_reached_but_not_passed() {
-        assert!(tally(99, 1).check_limit("s", 100).is_ok());
-        let error = tally(98, 2).check_limit("s", 100).unwrap_err().to_string();
+        assert!(tally(99, 1).check_limit("s", 100, 0).is_ok());
+        let error = tally(98, 2).check_limit("s", 100, 0).unwrap_err().to_string();
         assert!(
             error.contains("2 of 100 rows") && error.contains("1.00 %"),
             "{error}"
@@ -187,8 +204,10 @@ mod tests {
             error.contains("BAD_DATE in bids, 2 rows, first at a.csv:1"),
             "{error}"
         );
-        assert!(tally(0, 0).check_limit("s", 0).is_ok());
-        assert!(tally(5, 1).check_limit("s", 0).is_err());
+        assert!(tally(0, 0).check_limit("s", 0, 0).is_ok());
+        assert!(tally(5, 1).check_limit("s", 0, 0).is_err());
+        assert!(tally(5, 2).check_limit("s", 0, 2).is_ok());
+        assert!(tally(5, 3).check_limit("s", 0, 2).is_err());
     }
 
     #[test]

@@ -176,8 +176,8 @@ impl Lake {
     }
 
     /// The next sync of the source reads from the start.
-    pub async fn forget_cursors(&self, source: &str) -> Result<()> {
-        self.catalogue.forget_cursors(source).await
+    pub async fn forget_cursors(&self, source: &str, stream: Option<&str>) -> Result<Vec<String>> {
+        self.catalogue.forget_cursors(source, stream).await
     }
 
     /// Records that a sync begins; its commits keep the record up to date.

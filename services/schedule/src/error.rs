@@ -19,6 +19,8 @@ pub enum ScheduleError {
         "cron expression {cron:?}: {problem}; write five fields: minute hour day month weekday, e.g. \"30 2 * * *\""
     )]
     Cron { cron: String, problem: String },
+    #[error("{}", .0.message)]
+    Source(Failure),
     #[error("{zone:?} is no time zone; write an IANA name, e.g. Asia/Shanghai")]
     Zone { zone: String },
     #[error("there is no job {job_id:?}; `lianjing schedule list` shows them")]
@@ -47,6 +49,7 @@ impl From<ScheduleError> for Failure {
     fn from(error: ScheduleError) -> Self {
         use ScheduleError as E;
         let (kind, reason) = match &error {
+            E::Source(failure) => return failure.clone(),
             E::Store { .. } => (FailureKind::Unavailable, "SCHEDULE_STORE"),
             E::Corrupt { .. } => (FailureKind::Internal, "SCHEDULE_CORRUPT"),
             E::Cron { .. } => (FailureKind::Invalid, "INVALID_CRON"),

@@ -11,7 +11,8 @@ use async_trait::async_trait;
 use domain::clock::Clock;
 use domain::ports;
 use domain::sources::{
-    Alarm, CatchUp, FailureClass, Job, JobAction, JobRun, JobRunner, NewJob, SchedulePort, SourcePort,
+    Alarm, CatchUp, FailureClass, Job, JobAction, JobRun, JobRunner, NewJob, SchedulePort, SourceInfo,
+    SourcePort,
 };
 use domain::{Bilingual, Failure};
 use tokio_util::sync::CancellationToken;
@@ -345,7 +346,9 @@ impl Scheduler {
             }
         }
         for (name, job) in &known {
-            if !sources.iter().any(|s| s.name == *name && !s.schedule.is_empty()) {
+            // One whose table is wrong keeps its job as it was.
+            let asks = |s: &SourceInfo| s.name == *name && (!s.schedule.is_empty() || s.problem.is_some());
+            if !sources.iter().any(asks) {
                 self.store.remove(&job.job_id).await?;
             }
         }
@@ -386,12 +389,22 @@ impl Scheduler {
         let jobs = self.store.jobs().await?;
         for status in statuses {
             let name = &status.source.name;
+            match &status.source.problem {
+                Some(problem) => {
+                    let message = Bilingual::new(
+                        format!("来源 {name} 的配置有误，未同步：{problem}"),
+                        format!("the configuration of source {name} is wrong, it is not synced: {problem}"),
+                    );
+                    self.store
+                        .raise("SOURCE_MISCONFIGURED", name, &message, now)
+                        .await?;
+                }
+                None => self.store.clear("SOURCE_MISCONFIGURED", name, now).await?,
+            }
             let job = jobs
                 .iter()
                 .find(|j| j.action == JobAction::Sync { source: name.clone() } && !j.paused);
-            let since = status
-                .last_success_at
-                .or(status.last_run.as_ref().map(|r| r.started_at));
+            let since = status.last_success_at.or(status.first_run_at);
             let two_periods = job
                 .and_then(|j| Calendar::parse(&j.cron, &j.zone).ok()?.period(now))
                 .map(|period| period.saturating_mul(2));
@@ -408,15 +421,15 @@ impl Scheduler {
                 .map(|(_, since)| (since, "rows"));
             match late.or(quiet) {
                 Some((since, what)) => {
-                    let hours = (now - since) / (3_600 * SECOND);
+                    let (zh, en) = lapse(now - since);
                     let message = match what {
                         "synced" => Bilingual::new(
-                            format!("来源 {name} 已有两个周期（{hours} 小时）没有成功同步"),
-                            format!("source {name} has not synced for two periods ({hours} h)"),
+                            format!("来源 {name} 已有两个周期（{zh}）没有成功同步"),
+                            format!("source {name} has not synced for two periods ({en})"),
                         ),
                         _ => Bilingual::new(
-                            format!("来源 {name} 已有 {hours} 小时没有新数据"),
-                            format!("source {name} has sent no new row for {hours} h"),
+                            format!("来源 {name} 已有 {zh}没有新数据"),
+                            format!("source {name} has sent no new row for {en}"),
                         ),
                     };
                     self.store.raise("SOURCE_SILENT", name, &message, now).await?;
@@ -454,7 +467,13 @@ impl Scheduler {
             true => DEFAULT_ZONE.to_owned(),
             false => job.zone,
         };
-        Calendar::parse(&job.cron, &zone)?;
+        if Calendar::parse(&job.cron, &zone)?.next(self.now()).is_none() {
+            return Err(ScheduleError::Cron {
+                cron: job.cron,
+                problem: "there is no such day".to_owned(),
+            });
+        }
+        self.expect_source(&job.action).await?;
         let job_id = match job.job_id.is_empty() {
             false => job.job_id,
             true => match &job.action {
@@ -489,6 +508,39 @@ impl Scheduler {
         self.shown(stored).await
     }
 
+    /// Fails when the job's source is not there, or cannot do what the job asks for.
+    async fn expect_source(&self, action: &JobAction) -> Result<()> {
+        let (JobAction::Sync { source } | JobAction::Reconcile { source }) = action else {
+            return Ok(());
+        };
+        let sources = self.sources.list().await.map_err(ScheduleError::Source)?;
+        let Some(found) = sources.iter().find(|s| s.name == *source) else {
+            let known: Vec<&str> = sources.iter().map(|s| s.name.as_str()).collect();
+            let text = format!("there is no source {source:?}; there are: {}", known.join(", "));
+            return Err(ScheduleError::Source(Failure::not_found(
+                "SOURCE_NOT_FOUND",
+                text,
+            )));
+        };
+        let kinds = self.sources.kinds();
+        let lists_keys = kinds
+            .iter()
+            .find(|k| k.kind == found.kind)
+            .is_none_or(|k| k.lists_keys);
+        if matches!(action, JobAction::Reconcile { .. }) && !lists_keys {
+            let text = format!(
+                "source {source} is of kind {}, which cannot list its keys",
+                found.kind
+            );
+            return Err(ScheduleError::Source(Failure::new(
+                domain::FailureKind::Precondition,
+                "KEYS_UNSUPPORTED",
+                text,
+            )));
+        }
+        Ok(())
+    }
+
     async fn set_paused(&self, job_id: &str, paused: bool) -> Result<Job> {
         if !self.store.set_paused(job_id, paused, self.now()).await? {
             return Err(ScheduleError::NotFound {
@@ -512,6 +564,19 @@ impl Scheduler {
                 job_id: job_id.to_owned(),
             })?;
         self.execute(&claim).await
+    }
+}
+
+/// How long that is, in Chinese and English: in minutes below two hours, in hours below two days, else in days.
+fn lapse(micros: i64) -> (String, String) {
+    let minutes = micros / (60 * SECOND);
+    match minutes {
+        ..120 => (format!("{minutes} 分钟"), format!("{minutes} min")),
+        120..2_880 => (format!("{} 小时", minutes / 60), format!("{} h", minutes / 60)),
+        _ => (
+            format!("{} 天", minutes / 1_440),
+            format!("{} days", minutes / 1_440),
+        ),
     }
 }
 
@@ -539,6 +604,7 @@ impl SchedulePort for Scheduler {
     }
 
     async fn pause(&self, job_id: &str) -> ports::Result<Job> {
+        self.adopt_sources(self.now()).await?;
         Ok(self.set_paused(job_id, true).await?)
     }
 
@@ -559,6 +625,7 @@ impl SchedulePort for Scheduler {
     }
 
     async fn run_now(&self, job_id: &str) -> ports::Result<JobRun> {
+        self.adopt_sources(self.now()).await?;
         Ok(self.run_at_once(job_id).await?)
     }
 

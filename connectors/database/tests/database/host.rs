@@ -7,40 +7,17 @@ use std::sync::Arc;
 use arrow::array::{Array, RecordBatch};
 use arrow::util::display::array_value_to_string;
 use chrono::{DateTime, Utc};
-use connector::port::{RawBatch, RawStore};
-use connector::{Connector, Message, ReadRequest, Rejected};
+use connector::{Connector, Message, ReadRequest, Rejected, TemporaryRawStore};
 use database::DatabaseConnector;
 use domain::Failure;
 use domain::ports::Notice;
-use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 use tokio::sync::mpsc;
-
-/// Raw batches as files named by their digest.
-pub struct Store(TempDir);
-
-impl RawStore for Store {
-    fn put_file(&self, path: &Path, name: &str) -> domain::ports::Result<RawBatch> {
-        self.put_bytes(&std::fs::read(path).unwrap(), name)
-    }
-
-    fn put_bytes(&self, bytes: &[u8], _: &str) -> domain::ports::Result<RawBatch> {
-        let digest: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
-        let path = self.0.path().join(&digest);
-        std::fs::write(&path, bytes).unwrap();
-        Ok(RawBatch {
-            digest: digest.into(),
-            path,
-            bytes: bytes.len() as u64,
-        })
-    }
-}
 
 /// A row as text, by column.
 pub type Row = BTreeMap<String, String>;
 
 pub struct Host {
-    pub store: Arc<Store>,
+    pub store: Arc<TemporaryRawStore>,
     pub cursors: BTreeMap<String, String>,
     /// By dataset and key.
     pub rows: BTreeMap<(String, String), Row>,
@@ -56,7 +33,7 @@ pub struct Host {
 impl Host {
     pub fn new() -> Self {
         Self {
-            store: Arc::new(Store(tempfile::tempdir().unwrap())),
+            store: Arc::new(TemporaryRawStore::new().unwrap()),
             cursors: BTreeMap::new(),
             rows: BTreeMap::new(),
             rejected: Vec::new(),
@@ -168,7 +145,7 @@ impl Host {
 
     /// The lines of a kept raw batch.
     pub fn raw(&self, digest: &str) -> Vec<String> {
-        let bytes = std::fs::read(self.store.0.path().join(digest)).unwrap();
+        let bytes = std::fs::read(self.store.place(digest)).unwrap();
         let text = String::from_utf8(zstd::decode_all(&bytes[..]).unwrap()).unwrap();
         text.lines().map(str::to_owned).collect()
     }

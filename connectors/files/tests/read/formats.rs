@@ -6,14 +6,14 @@ use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
     TimestampMillisecondArray,
 };
-use connector::Connector;
+use connector::{Connector, TemporaryRawStore};
 use domain::FailureKind;
 use files::FilesConnector;
 use parquet::arrow::ArrowWriter;
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
 use tokio::sync::mpsc;
 
-use crate::harness::{Dir, DirStore, gb18030, read_with};
+use crate::harness::{Dir, gb18030, read_with};
 
 const ORDERS: &str =
     "采购单号,行号,供应商名称,金额\nA1,1,杭州康瑞医药有限公司,\"1,234.50元\"\nA2,2,\"台州\n仁和\",３万元\n";
@@ -384,7 +384,10 @@ fn reading_stops_when_nobody_listens() {
         let reading = tokio::spawn(async move {
             connector
                 .read(
-                    connector::ReadRequest::new(DirStore::new(), chrono::DateTime::UNIX_EPOCH),
+                    connector::ReadRequest::new(
+                        Arc::new(TemporaryRawStore::new().unwrap()),
+                        chrono::DateTime::UNIX_EPOCH,
+                    ),
                     out,
                 )
                 .await

@@ -6,39 +6,11 @@ use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use connector::{Connector, Message, RawBatch, RawStore, ReadRequest, Rejected};
-use domain::Failure;
+use connector::{Connector, Message, ReadRequest, Rejected, TemporaryRawStore};
 use domain::ports::{Notice, Result};
 use files::FilesConnector;
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
-
-/// Keeps raw batches in a directory.
-pub struct DirStore(pub TempDir);
-
-impl DirStore {
-    pub fn new() -> Arc<Self> {
-        Arc::new(Self(tempfile::tempdir().unwrap()))
-    }
-}
-
-impl RawStore for DirStore {
-    fn put_file(&self, path: &Path, name: &str) -> Result<RawBatch> {
-        self.put_bytes(&std::fs::read(path).map_err(|e| Failure::internal(&e))?, name)
-    }
-
-    fn put_bytes(&self, bytes: &[u8], _: &str) -> Result<RawBatch> {
-        let digest: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
-        let path = self.0.path().join(&digest);
-        std::fs::write(&path, bytes).map_err(|e| Failure::internal(&e))?;
-        Ok(RawBatch {
-            digest: digest.into(),
-            path,
-            bytes: bytes.len() as u64,
-        })
-    }
-}
 
 /// Everything a read sent.
 #[derive(Default)]
@@ -99,7 +71,7 @@ impl Outcome {
 
 pub async fn read_with(dir: &Path, mapping: Option<&Path>, threads: usize) -> Result<Outcome> {
     let connector = FilesConnector::new(dir, mapping)?;
-    let store = DirStore::new();
+    let store = Arc::new(TemporaryRawStore::new().unwrap());
     let request = ReadRequest {
         threads,
         ..ReadRequest::new(store.clone(), chrono::DateTime::UNIX_EPOCH)
@@ -113,7 +85,7 @@ pub async fn read_with(dir: &Path, mapping: Option<&Path>, threads: usize) -> Re
                 assert_eq!(rows.columns.schema(), rows.dataset.schema());
                 assert_eq!(rows.columns.num_rows(), rows.positions.len());
                 assert!(
-                    store.0.path().join(&*rows.batch).exists(),
+                    store.folder().join(&*rows.batch).exists(),
                     "the raw batch is kept before its rows"
                 );
                 outcome.batches += 1;

@@ -2,38 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::Array;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use connector::{Connector, Message, RawBatch, RawStore, ReadRequest, Rejected, RowBatch};
-use domain::Failure;
+use connector::{Connector, Message, ReadRequest, Rejected, RowBatch, TemporaryRawStore};
 use domain::ports::{Notice, Result};
 use open::OpenConnector;
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
-
-/// Keeps raw batches in a directory.
-pub struct DirStore(TempDir);
-
-impl RawStore for DirStore {
-    fn put_file(&self, path: &Path, name: &str) -> Result<RawBatch> {
-        self.put_bytes(&std::fs::read(path).map_err(|e| Failure::internal(&e))?, name)
-    }
-
-    fn put_bytes(&self, bytes: &[u8], _: &str) -> Result<RawBatch> {
-        let digest: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
-        let path = self.0.path().join(&digest);
-        std::fs::write(&path, bytes).map_err(|e| Failure::internal(&e))?;
-        Ok(RawBatch {
-            digest: digest.into(),
-            path,
-            bytes: bytes.len() as u64,
-        })
-    }
-}
 
 /// Everything a read sent.
 #[derive(Default)]
@@ -162,7 +139,7 @@ impl Dir {
     }
 
     async fn read_with(&self, connector: OpenConnector) -> Result<Outcome> {
-        let store = Arc::new(DirStore(tempfile::tempdir().unwrap()));
+        let store = Arc::new(TemporaryRawStore::new().unwrap());
         let request = ReadRequest {
             threads: self.threads,
             batch_rows: self.batch_rows,

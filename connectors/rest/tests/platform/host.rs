@@ -2,19 +2,16 @@
 //! hands the newest committed checkpoint back.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::util::display::array_value_to_string;
 use chrono::{DateTime, TimeDelta, Utc};
-use connector::{Connector, Message, RawBatch, RawStore, ReadRequest, Rejected};
+use connector::{Connector, Message, ReadRequest, Rejected, TemporaryRawStore};
 use domain::Failure;
 use domain::clock::Clock;
 use domain::ports::{Notice, Result};
 use rest::RestConnector;
-use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use crate::world::START_MS;
@@ -42,31 +39,11 @@ impl Clock for Hand {
     }
 }
 
-/// Keeps raw batches in a directory, under their digest.
-pub struct DirStore(TempDir);
-
-impl RawStore for DirStore {
-    fn put_file(&self, path: &Path, name: &str) -> Result<RawBatch> {
-        self.put_bytes(&std::fs::read(path).map_err(|e| Failure::internal(&e))?, name)
-    }
-
-    fn put_bytes(&self, bytes: &[u8], _: &str) -> Result<RawBatch> {
-        let digest: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
-        let path = self.0.path().join(&digest);
-        std::fs::write(&path, bytes).map_err(|e| Failure::internal(&e))?;
-        Ok(RawBatch {
-            digest: digest.into(),
-            path,
-            bytes: bytes.len() as u64,
-        })
-    }
-}
-
 /// What is committed, and what the last sync said.
 pub struct Host {
     pub connector: RestConnector,
     pub clock: Hand,
-    store: Arc<DirStore>,
+    store: Arc<TemporaryRawStore>,
     /// Dataset -> key -> amount (or all other columns where there is no amount).
     pub rows: BTreeMap<String, BTreeMap<String, String>>,
     pub cursors: BTreeMap<String, String>,
@@ -89,7 +66,7 @@ impl Host {
         Self {
             connector,
             clock,
-            store: Arc::new(DirStore(tempfile::tempdir().unwrap())),
+            store: Arc::new(TemporaryRawStore::new().unwrap()),
             rows: BTreeMap::new(),
             cursors: BTreeMap::new(),
             notices: Vec::new(),
@@ -122,7 +99,7 @@ impl Host {
                 Message::Rows(rows) => {
                     assert_eq!(rows.columns.schema(), rows.dataset.schema());
                     assert!(
-                        self.store.0.path().join(&*rows.batch).exists(),
+                        self.store.folder().join(&*rows.batch).exists(),
                         "raw is kept before its rows"
                     );
                     self.sent += rows.columns.num_rows();

@@ -6,12 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, AsArray};
 use chrono::{DateTime, TimeDelta, Utc};
-use connector::{Connector, Message, RawBatch, RawStore, ReadRequest};
+use connector::{Connector, Message, RawBatch, RawStore, ReadRequest, TemporaryRawStore};
 use domain::Failure;
 use domain::clock::Clock;
 use domain::ports::Result;
-use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 use tokio::sync::mpsc;
 use watch::WatchConnector;
 
@@ -35,13 +33,13 @@ impl Clock for HandClock {
     }
 }
 
-/// Keeps raw batches in a directory; may do something while it does.
-pub struct DirStore {
-    dir: TempDir,
+/// Keeps raw batches; may do something while it does.
+pub struct BusyStore {
+    store: TemporaryRawStore,
     pub meanwhile: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
-impl RawStore for DirStore {
+impl RawStore for BusyStore {
     fn put_file(&self, path: &Path, name: &str) -> Result<RawBatch> {
         let bytes = std::fs::read(path).map_err(|e| Failure::internal(&e))?;
         if let Some(meanwhile) = &self.meanwhile {
@@ -50,15 +48,8 @@ impl RawStore for DirStore {
         self.put_bytes(&bytes, name)
     }
 
-    fn put_bytes(&self, bytes: &[u8], _: &str) -> Result<RawBatch> {
-        let digest: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
-        let path = self.dir.path().join(&digest);
-        std::fs::write(&path, bytes).map_err(|e| Failure::internal(&e))?;
-        Ok(RawBatch {
-            digest: digest.into(),
-            path,
-            bytes: bytes.len() as u64,
-        })
+    fn put_bytes(&self, bytes: &[u8], name: &str) -> Result<RawBatch> {
+        self.store.put_bytes(bytes, name)
     }
 }
 
@@ -107,8 +98,8 @@ impl Host {
         meanwhile: Option<Box<dyn Fn() + Send + Sync>>,
         is_trial: bool,
     ) -> Result<(Synced, BTreeMap<String, String>)> {
-        let store = Arc::new(DirStore {
-            dir: tempfile::tempdir().unwrap(),
+        let store = Arc::new(BusyStore {
+            store: TemporaryRawStore::new().unwrap(),
             meanwhile,
         });
         let request = ReadRequest {

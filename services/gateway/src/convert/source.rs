@@ -43,6 +43,7 @@ pub fn source_to_proto(source: &SourceInfo) -> pb::Source {
         quarantine_limit_bp: source.quarantine_limit_bp,
         silence_seconds: source.silence_seconds,
         place: source.place.clone(),
+        problem: source.problem.clone().unwrap_or_default(),
     }
 }
 
@@ -55,6 +56,7 @@ pub fn source_from_proto(source: pb::Source) -> SourceInfo {
         quarantine_limit_bp: source.quarantine_limit_bp,
         silence_seconds: source.silence_seconds,
         place: source.place,
+        problem: Some(source.problem).filter(|p| !p.is_empty()),
     }
 }
 
@@ -229,6 +231,8 @@ pub fn status_from_proto(status: pb::SourceStatus) -> SourceStatus {
         source: status.source.map(source_from_proto).unwrap_or_default(),
         last_run: status.last_run.map(sync_run_from_proto),
         last_success_at: status.last_success_at,
+        // For the scheduler beside the sources alone.
+        first_run_at: None,
         last_rows_at: status.last_rows_at,
         failures: status.failures,
         read: totals.read,

@@ -160,6 +160,18 @@ impl ConnectorService for Services {
         Ok(Response::new(pb::RemoveSourceResponse {}))
     }
 
+    async fn reset_source(
+        &self,
+        request: Request<pb::ResetSourceRequest>,
+    ) -> Answer<pb::ResetSourceResponse> {
+        let request = request.into_inner();
+        let name = source_named(&request.name)?;
+        let stream = Some(request.stream.as_str()).filter(|s| !s.is_empty());
+        let reset = self.ports.sources.reset(name, stream).await;
+        let streams = reset.map_err(to_status)?;
+        Ok(Response::new(pb::ResetSourceResponse { streams }))
+    }
+
     async fn check_source(
         &self,
         request: Request<pb::CheckSourceRequest>,

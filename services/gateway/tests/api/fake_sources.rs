@@ -19,6 +19,7 @@ fn his() -> SourceInfo {
         quarantine_limit_bp: Some(50),
         silence_seconds: Some(86_400),
         place: "sources.toml, [sources.his]".into(),
+        problem: None,
     }
 }
 
@@ -69,6 +70,11 @@ impl SourcePort for World {
 
     async fn remove(&self, name: &str, _: bool) -> Result<()> {
         known(name)
+    }
+
+    async fn reset(&self, name: &str, stream: Option<&str>) -> Result<Vec<String>> {
+        known(name)?;
+        Ok(vec![stream.unwrap_or("orders").to_owned()])
     }
 
     async fn check(&self, name: &str) -> Result<()> {

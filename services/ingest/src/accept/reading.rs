@@ -1,15 +1,11 @@
 //! One reading of a source for the acceptance suite: every message, with each row as texts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef};
 use arrow::util::display::array_value_to_string;
-use connector::{Message, RawBatch, RawStore, RowBatch};
+use connector::{Message, RowBatch, TemporaryRawStore};
 use domain::Failure;
-use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 /// Rows of a source that the suite reads, at most; of a larger one the rest is not looked at.
@@ -21,6 +17,8 @@ pub struct Reading {
     /// One entry a message: the rows it carried, or a checkpoint.
     pub steps: Vec<Step>,
     pub rejected: usize,
+    /// (reason, dataset, field) of the rejected rows -> how many, and what the first of them said.
+    pub reasons: BTreeMap<(String, String, String), (usize, String)>,
     /// (code, place) of the notices that came.
     pub told: BTreeSet<(String, String)>,
     pub problems: Vec<String>,
@@ -58,6 +56,18 @@ impl Reading {
             .sum()
     }
 
+    /// What most rejected rows have against them.
+    pub fn commonest_reason(&self) -> Option<String> {
+        let ((reason, dataset, field), (rows, first)) =
+            self.reasons.iter().max_by_key(|(_, (rows, _))| *rows)?;
+        let place = if field.is_empty() {
+            dataset.clone()
+        } else {
+            format!("{dataset}.{field}")
+        };
+        Some(format!("{reason} in {place}, {rows} rows, the first: {first}"))
+    }
+
     pub fn cursors(&self) -> BTreeMap<String, String> {
         let mut cursors = BTreeMap::new();
         for step in &self.steps {
@@ -72,7 +82,7 @@ impl Reading {
 pub async fn collect(
     mut messages: mpsc::Receiver<Message>,
     stop_after: Option<usize>,
-    raw: &TempRaw,
+    raw: &TemporaryRawStore,
 ) -> Reading {
     let mut reading = Reading::default();
     let mut rows = 0;
@@ -96,8 +106,12 @@ pub async fn collect(
                 rows += found.len();
                 Step::Rows(found)
             }
-            Message::Rejected(_) => {
+            Message::Rejected(row) => {
                 reading.rejected += 1;
+                let field = row.field.as_deref().unwrap_or_default();
+                let why = (row.reason.to_string(), row.dataset.to_string(), field.to_owned());
+                let first = || (0, format!("{} in {}:{}", row.detail, row.file, row.position));
+                reading.reasons.entry(why).or_insert_with(first).0 += 1;
                 Step::Other
             }
             Message::Checkpoint(c) => Step::Checkpoint(c.stream.to_string(), c.cursor),
@@ -171,49 +185,4 @@ pub fn difference(want: &BTreeMap<String, String>, found: &BTreeMap<String, Stri
 
 pub fn told(failure: &Failure) -> String {
     format!("{} [{}]", failure.message, failure.reason)
-}
-
-/// Keeps raw batches as long as the suite needs them.
-#[derive(Debug)]
-pub struct TempRaw {
-    dir: TempDir,
-}
-
-impl TempRaw {
-    pub fn new() -> domain::ports::Result<Arc<Self>> {
-        let dir = TempDir::new().map_err(|e| Failure::internal(&e))?;
-        Ok(Arc::new(Self { dir }))
-    }
-
-    fn place(&self, digest: &str) -> PathBuf {
-        self.dir.path().join(digest)
-    }
-
-    fn has(&self, digest: &str) -> bool {
-        !digest.is_empty() && self.place(digest).is_file()
-    }
-}
-
-impl RawStore for TempRaw {
-    fn put_file(&self, path: &Path, name: &str) -> domain::ports::Result<RawBatch> {
-        let bytes = std::fs::read(path).map_err(|e| {
-            Failure::new(
-                domain::FailureKind::Unavailable,
-                "FILE",
-                format!("{}: {e}", path.display()),
-            )
-        })?;
-        self.put_bytes(&bytes, name)
-    }
-
-    fn put_bytes(&self, bytes: &[u8], _name: &str) -> domain::ports::Result<RawBatch> {
-        let digest = format!("{:x}", Sha256::digest(bytes));
-        let path = self.place(&digest);
-        std::fs::write(&path, bytes).map_err(|e| Failure::internal(&e))?;
-        Ok(RawBatch {
-            digest: digest.into(),
-            path,
-            bytes: bytes.len() as u64,
-        })
-    }
 }

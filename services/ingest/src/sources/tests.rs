@@ -12,7 +12,7 @@ use connector::{
 };
 use domain::clock::Clock;
 use domain::ports::{NoProgress, QuarantineFilter, SyncPort};
-use domain::sources::{AcceptanceOutcome, AcceptanceTrial, FailureClass};
+use domain::sources::FailureClass;
 use domain::{Bilingual, FailureKind};
 use files::FilesFactory;
 use lake::Lake;
@@ -20,6 +20,8 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::Ingest;
+
+mod accept;
 
 /// Moves on by a second whenever it is looked at, so that runs have an order.
 #[derive(Debug, Default)]
@@ -470,79 +472,6 @@ async fn an_empty_listing_withdraws_nothing_unless_asked_to() {
     assert_eq!(report.datasets[0].withdrawn, 40);
 }
 
-#[tokio::test]
-async fn the_acceptance_suite_tells_a_sound_source_from_one_that_loses_rows() {
-    let bench = Bench::new(1_000).await;
-    ten(&bench);
-    let checks = bench
-        .sources
-        .accept("shop", AcceptanceTrial::Suite, Arc::new(NoProgress))
-        .await
-        .unwrap();
-    let failed: Vec<_> = checks
-        .iter()
-        .filter(|c| c.outcome == AcceptanceOutcome::Failed)
-        .collect();
-    assert!(failed.is_empty() && checks.len() == 12, "{checks:?}");
-    bench.world().loses_equal_cursors = true;
-    let checks = bench
-        .sources
-        .accept("shop", AcceptanceTrial::Suite, Arc::new(NoProgress))
-        .await
-        .unwrap();
-    let failed: Vec<_> = checks
-        .iter()
-        .filter(|c| c.outcome == AcceptanceOutcome::Failed)
-        .map(|c| c.name.as_str())
-        .collect();
-    assert_eq!(failed, ["resumes_after_a_cut"], "{checks:?}");
-    assert_eq!(
-        bench.lake.head().await.unwrap(),
-        0,
-        "nothing of it reaches the lake"
-    );
-}
-
-/// The outcome of a trial that says one thing.
-async fn tried(bench: &Bench, trial: AcceptanceTrial) -> (AcceptanceOutcome, String) {
-    let checks = bench.sources.accept("shop", trial, Arc::new(NoProgress)).await;
-    let check = checks.unwrap().remove(0);
-    (check.outcome, check.detail)
-}
-
-#[tokio::test]
-async fn trials_one_after_the_other_each_start_from_what_the_one_before_left() {
-    let bench = Bench::new(1_000).await;
-    ten(&bench);
-    // A row that can never be read says nothing of a change.
-    bench.world().broken = Some("p1".into());
-    let suite = bench
-        .sources
-        .accept("shop", AcceptanceTrial::Suite, Arc::new(NoProgress))
-        .await
-        .unwrap();
-    assert!(
-        suite.iter().all(|c| c.outcome != AcceptanceOutcome::Failed),
-        "{suite:?}"
-    );
-    // It is behind the cursor, and this source looks back no further than that.
-    bench.put("late", "committed late", 1);
-    let (outcome, detail) = tried(&bench, AcceptanceTrial::LateCommit).await;
-    assert!(
-        outcome == AcceptanceOutcome::Failed && detail.contains("late"),
-        "{detail}"
-    );
-    let (outcome, detail) = tried(&bench, AcceptanceTrial::Unsorted).await;
-    assert_eq!(outcome, AcceptanceOutcome::Passed, "{detail}");
-    bench.put("p3", "another name", 2);
-    let (outcome, detail) = tried(&bench, AcceptanceTrial::SchemaDrift).await;
-    assert!(
-        outcome == AcceptanceOutcome::Failed && detail.contains("nothing was said"),
-        "{detail}"
-    );
-    assert_eq!(bench.lake.head().await.unwrap(), 0);
-}
-
 const ORDERS: &str = "order_id,line_no,channel\nPO1,1,platform\nPO2,1,carrier pigeon\n";
 
 #[tokio::test]
@@ -619,4 +548,37 @@ async fn wrong_sources_are_told_by_file_and_key() {
     bench.sync().await.unwrap();
     bench.sources.remove("shop", true).await.unwrap();
     assert_eq!(bench.cursor().await, None);
+}
+
+#[tokio::test]
+async fn a_source_that_was_reset_is_read_from_the_start() {
+    let bench = Bench::new(1_000).await;
+    ten(&bench);
+    bench.sync().await.unwrap();
+    assert!(bench.cursor().await.is_some());
+    let wrong = bench.sources.reset("shop", Some("prices")).await.unwrap_err();
+    assert!(wrong.message.contains("products"), "{}", wrong.message);
+    assert!(bench.cursor().await.is_some());
+    assert_eq!(
+        bench.sources.reset("shop", Some("products")).await.unwrap(),
+        ["products"]
+    );
+    assert!(bench.cursor().await.is_none());
+    // Rows stay, and come again as they are.
+    let again = bench.sync().await.unwrap();
+    assert_eq!((again.datasets[0].read, again.datasets[0].unchanged), (10, 10));
+    assert_eq!(bench.sources.reset("shop", None).await.unwrap(), ["products"]);
+    assert!(bench.sources.reset("shop", None).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_few_rejected_rows_of_a_night_fail_no_sync_that_says_no_limit() {
+    let bench = Bench::new(1_000).await;
+    let file = bench.dir.path().join("sources.toml");
+    std::fs::write(&file, "[sources.shop]\nkind = \"scripted\"\n").unwrap();
+    bench.put("p1", "good", 1);
+    bench.put("p2", "bad", 2);
+    bench.world().broken = Some("p2".into());
+    let counts = bench.sync().await.unwrap().datasets.remove(0);
+    assert_eq!((counts.read, counts.quarantined), (2, 1));
 }

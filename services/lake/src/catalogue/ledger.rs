@@ -122,13 +122,16 @@ impl Catalogue {
         Ok(rows.into_iter().collect())
     }
 
-    pub async fn forget_cursors(&self, source: &str) -> Result<()> {
-        sqlx::query("delete from lianjing_cursors where source = ?")
-            .bind(source)
-            .execute(&self.pool)
-            .await
-            .map_err(doing("forget the cursors"))?;
-        Ok(())
+    /// The streams that had one, of one stream or all.
+    pub async fn forget_cursors(&self, source: &str, stream: Option<&str>) -> Result<Vec<String>> {
+        sqlx::query_scalar(
+            "delete from lianjing_cursors where source = ?1 and (?2 is null or stream = ?2) returning stream",
+        )
+        .bind(source)
+        .bind(stream)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(doing("forget the cursors"))
     }
 
     /// Records that a sync has begun.

@@ -3,6 +3,7 @@
 mod args;
 
 use chrono::{DateTime, FixedOffset};
+use domain::Lang;
 use domain::sources::{AcceptanceCheck, AcceptanceOutcome, ReconcileReport, SourceStatus, SyncRun};
 use gateway::convert;
 use proto::v1 as pb;
@@ -15,7 +16,7 @@ use crate::outcome::{CliError, CliResult, Done};
 use crate::output::{Column, Output, column, tell};
 
 pub use args::SourceCommand;
-use args::{AcceptArgs, AddArgs, NameArgs, ReconcileArgs, RunsArgs, SpecArgs, StatusArgs};
+use args::{AcceptArgs, AddArgs, NameArgs, ReconcileArgs, ResetArgs, RunsArgs, SpecArgs, StatusArgs};
 
 pub async fn source(command: &SourceCommand, connection: &Connection, output: &mut Output) -> CliResult {
     match command {
@@ -31,6 +32,7 @@ pub async fn source(command: &SourceCommand, connection: &Connection, output: &m
             connection.connectors().remove_source(request).await?;
             Ok(Done::Fully)
         }
+        SourceCommand::Reset(args) => reset(args, connection, output).await,
         SourceCommand::Check(args) => {
             let request = pb::CheckSourceRequest {
                 name: args.name.clone(),
@@ -64,12 +66,11 @@ fn optional_time(micros: Option<i64>) -> String {
     micros.map(time_text).unwrap_or_default()
 }
 
-const KIND_COLUMNS: [Column; 5] = [
+const KIND_COLUMNS: [Column; 4] = [
     column("kind", "类型", "KIND"),
     column("title", "名称", "TITLE"),
     column("incremental", "增量", "INCREMENTAL"),
     column("lists_keys", "可核对", "LISTS_KEYS"),
-    column("config_schema", "配置", "CONFIG_SCHEMA"),
 ];
 
 async fn kinds(connection: &Connection, output: &mut Output) -> CliResult {
@@ -80,17 +81,19 @@ async fn kinds(connection: &Connection, output: &mut Output) -> CliResult {
     let lang = output.lang;
     let rows = answer.into_inner().kinds.into_iter().map(|kind| {
         let kind = convert::kind_from_proto(kind);
-        let schema = serde_json::to_string_pretty(&kind.config_schema).unwrap_or_default();
         let cells = vec![
             kind.kind.clone(),
             kind.title.get(lang).to_owned(),
             kind.incremental.to_string(),
             kind.lists_keys.to_string(),
-            schema,
         ];
         (cells, kind)
     });
     output.list(&KIND_COLUMNS, rows.collect::<Vec<_>>())?;
+    tell(output.say(
+        "配置项：`lianjing source spec 类型`",
+        "what each is configured with: `lianjing source spec KIND`",
+    ));
     Ok(Done::Fully)
 }
 
@@ -121,12 +124,13 @@ async fn spec(args: &SpecArgs, connection: &Connection, output: &mut Output) -> 
     Ok(Done::Fully)
 }
 
-const SOURCE_COLUMNS: [Column; 5] = [
+const SOURCE_COLUMNS: [Column; 6] = [
     column("name", "来源", "SOURCE"),
     column("kind", "类型", "KIND"),
     column("schedule", "时间", "SCHEDULE"),
     column("zone", "时区", "ZONE"),
     column("place", "位置", "PLACE"),
+    column("problem", "问题", "PROBLEM"),
 ];
 
 async fn list(connection: &Connection, output: &mut Output) -> CliResult {
@@ -142,8 +146,10 @@ async fn list(connection: &Connection, output: &mut Output) -> CliResult {
             &source.schedule,
             &source.zone,
             &source.place,
-        ];
-        (cells.map(Clone::clone).to_vec(), source)
+            source.problem.as_ref().unwrap_or(&String::new()),
+        ]
+        .map(Clone::clone);
+        (cells.to_vec(), source)
     });
     output.list(&SOURCE_COLUMNS, rows.collect::<Vec<_>>())?;
     Ok(Done::Fully)
@@ -206,11 +212,37 @@ fn table(args: &AddArgs) -> CliResult<String> {
     toml::to_string(&table).map_err(|e| CliError::failed(format!("the configuration cannot be written: {e}")))
 }
 
-const STREAM_COLUMNS: [Column; 4] = [
+async fn reset(args: &ResetArgs, connection: &Connection, output: &mut Output) -> CliResult {
+    let request = pb::ResetSourceRequest {
+        name: args.name.clone(),
+        stream: args.stream.clone().unwrap_or_default(),
+    };
+    let answer = connection.connectors().reset_source(request).await?;
+    let streams = answer.into_inner().streams;
+    tell(&match (streams.is_empty(), output.lang) {
+        (true, Lang::Zh) => format!("来源 {} 没有读取位置，下次同步本就从头读取", args.name),
+        (true, Lang::En) => format!(
+            "source {} keeps no position: it is read from the start anyway",
+            args.name
+        ),
+        (false, Lang::Zh) => format!(
+            "已忘记读取位置：{}；下次同步从头读取，已有数据保留",
+            streams.join("、")
+        ),
+        (false, Lang::En) => format!(
+            "forgot where these stand: {}; the next sync reads them from the start, rows stay",
+            streams.join(", ")
+        ),
+    });
+    Ok(Done::Fully)
+}
+
+const STREAM_COLUMNS: [Column; 5] = [
     column("place", "位置", "PLACE"),
     column("dataset", "数据集", "DATASET"),
     column("bytes", "字节", "BYTES"),
     column("cursor", "游标列", "CURSOR"),
+    column("columns", "列", "COLUMNS"),
 ];
 
 async fn discover(args: &NameArgs, connection: &Connection, output: &mut Output) -> CliResult {
@@ -225,6 +257,12 @@ async fn discover(args: &NameArgs, connection: &Connection, output: &mut Output)
             stream.dataset.clone().unwrap_or_else(|| "-".into()),
             stream.bytes.to_string(),
             stream.cursor.clone().unwrap_or_default(),
+            stream
+                .columns
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect::<Vec<_>>()
+                .join(", "),
         ];
         (cells, stream)
     });
@@ -296,7 +334,7 @@ async fn status(args: &StatusArgs, connection: &Connection, output: &mut Output)
         .collect();
     let bad = statuses
         .iter()
-        .any(|s| !s.alarms.is_empty() || s.failures > 0 || !s.conserved);
+        .any(|s| !s.alarms.is_empty() || s.source.problem.is_some() || s.failures > 0 || !s.conserved);
     let rows = statuses.into_iter().map(|s| {
         let share = match s.read {
             0 => "0".to_owned(),
@@ -305,11 +343,11 @@ async fn status(args: &StatusArgs, connection: &Connection, output: &mut Output)
                 format!("{} ({}.{:02} %)", s.quarantined, bp / 100, bp % 100)
             }
         };
-        let mut attention: Vec<String> = s
-            .alarms
-            .iter()
+        let alarms = s.alarms.iter();
+        let mut attention: Vec<String> = alarms
             .map(|a| format!("{}: {}", a.code, a.message.get(lang)))
             .collect();
+        attention.extend(s.source.problem.clone().filter(|_| s.alarms.is_empty()));
         if let Some(failure) = s.last_run.as_ref().and_then(|r| r.failure.as_ref()) {
             attention.push(format!(
                 "{} {}: {}",

@@ -26,13 +26,13 @@ pub struct SyncArgs {
     #[arg(long, value_name = "DIR")]
     pub files: Option<PathBuf>,
     /// Says what files and columns mean whose names do not / 映射文件
-    #[arg(long, value_name = "FILE", requires = "files")]
+    #[arg(long, value_name = "FILE")]
     pub mapping: Option<PathBuf>,
     /// Name the rows carry as their source; by default the mapping's, else "files" / 来源名称
-    #[arg(long, value_name = "NAME", requires = "files")]
+    #[arg(long, value_name = "NAME")]
     pub source: Option<String>,
     /// Fail, and change nothing, above this share of unreadable rows, in percent; by default the mapping's, else 1 / 隔离上限
-    #[arg(long, value_name = "PERCENT", value_parser = percent, requires = "files")]
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub quarantine_limit: Option<u32>,
 }
 
@@ -55,6 +55,13 @@ fn percent(text: &str) -> Result<u32, String> {
 
 pub async fn sync(args: &SyncArgs, connection: &Connection, output: &mut Output) -> CliResult {
     let files = match (&args.configured, &args.files) {
+        (Some(_), _)
+            if args.quarantine_limit.is_some() || args.mapping.is_some() || args.source.is_some() =>
+        {
+            return Err(CliError::usage(
+                "--mapping, --source and --quarantine-limit belong to --files; a configured source has them in its table",
+            ));
+        }
         (Some(name), _) => return super::source::sync(name, connection, output).await,
         (None, Some(files)) => files,
         (None, None) => return Err(CliError::usage("name a source, or a directory with --files")),

@@ -85,6 +85,9 @@ impl SourcePort for FakeSources {
     async fn remove(&self, _: &str, _: bool) -> Result<()> {
         never()
     }
+    async fn reset(&self, _: &str, _: Option<&str>) -> Result<Vec<String>> {
+        never()
+    }
     async fn check(&self, _: &str) -> Result<()> {
         never()
     }

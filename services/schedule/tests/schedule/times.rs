@@ -291,6 +291,65 @@ async fn a_source_silent_for_two_periods_is_told() {
 }
 
 #[tokio::test]
+async fn a_source_that_never_synced_or_is_configured_wrongly_is_told() {
+    let sources = FakeSources::with("0 * * * *");
+    let bench = lone("2025-01-01T00:30:00Z", sources.clone()).await;
+    sources.set("0 * * * *", None, None);
+    let at = |text: &str| {
+        chrono::DateTime::parse_from_rfc3339(text)
+            .unwrap()
+            .timestamp_micros()
+    };
+    sources.0.lock().unwrap()[0].first_run_at = Some(at("2025-01-01T01:00:00Z"));
+    bench.clock.set("2025-01-01T02:59:00Z");
+    bench.tick().await;
+    let codes = async || {
+        let alarms = bench.scheduler.alarms(false).await.unwrap();
+        alarms
+            .into_iter()
+            .map(|a| (a.code, a.message.en))
+            .collect::<Vec<_>>()
+    };
+    assert!(codes().await.iter().all(|(code, _)| code != "SOURCE_SILENT"));
+    bench.clock.set("2025-01-01T03:01:01Z");
+    bench.tick().await;
+    let told = codes().await;
+    let silent = told.iter().find(|(code, _)| code == "SOURCE_SILENT").unwrap();
+    assert!(silent.1.contains("2 h"), "{}", silent.1);
+    sources.0.lock().unwrap()[0].source.problem = Some("key `zone` is \"Mars\"".into());
+    bench.clock.set("2025-01-01T03:03:00Z");
+    bench.tick().await;
+    let told = codes().await;
+    let wrong = told
+        .iter()
+        .find(|(code, _)| code == "SOURCE_MISCONFIGURED")
+        .unwrap();
+    assert!(wrong.1.contains("Mars"), "{}", wrong.1);
+    assert_eq!(bench.scheduler.jobs().await.unwrap().len(), 1, "its job stays");
+}
+
+#[tokio::test]
+async fn a_job_that_can_never_be_due_or_has_no_source_is_refused() {
+    let bench = lone("2025-01-01T00:30:00Z", FakeSources::with("0 * * * *")).await;
+    let never = bench
+        .scheduler
+        .add(job("0 0 31 2 *", CatchUp::All))
+        .await
+        .unwrap_err();
+    assert_eq!(never.reason, "INVALID_CRON");
+    let mut of_nobody = job("0 3 * * *", CatchUp::All);
+    of_nobody.action = JobAction::Reconcile {
+        source: "nobody".into(),
+    };
+    let refused = bench.scheduler.add(of_nobody).await.unwrap_err();
+    assert!(
+        refused.reason == "SOURCE_NOT_FOUND" && refused.message.contains("his"),
+        "{}",
+        refused.message
+    );
+}
+
+#[tokio::test]
 async fn local_times_and_ends_of_months_are_kept() {
     let bench = lone("2025-01-30T00:00:00Z", Arc::default()).await;
     let mut new = job("30 2 L * *", CatchUp::All);

@@ -16,6 +16,8 @@ pub enum SourceCommand {
     Add(AddArgs),
     /// Forget a source; its rows stay / 移除来源
     Remove(RemoveArgs),
+    /// Forget where its streams stand: the next sync reads from the start, rows stay / 忘记读取位置，从头读取
+    Reset(ResetArgs),
     /// Whether a source answers and its configuration holds / 检查来源
     Check(NameArgs),
     /// What there is to read at a source / 列出可读内容
@@ -99,6 +101,15 @@ pub struct RemoveArgs {
     /// Forget where its streams stand: added again, it is read from the start / 同时忘记游标
     #[arg(long)]
     pub forget_cursors: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ResetArgs {
+    /// Name of the source / 来源名称
+    pub name: String,
+    /// Only this stream; by default all / 只重置一个数据流
+    #[arg(long, value_name = "STREAM")]
+    pub stream: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]
