@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use matching::linkage::{Linker, Model, Options, Records, Schema, layout, link, probability, settle_names};
+use rayon::prelude::*;
 
 /// As the product uses it.
 #[global_allocator]
@@ -105,7 +106,7 @@ fn main() -> Result<(), Failure> {
     for (source, file) in files.iter().enumerate() {
         let columns: Vec<Vec<&str>> = layout
             .bindings
-            .iter()
+            .par_iter()
             .map(|b| {
                 file.rows
                     .iter()

@@ -10,11 +10,16 @@ pub(crate) fn key(text: &str) -> u64 {
 
 /// A key of several keys, in order.
 pub(crate) fn join(parts: &[u64]) -> u64 {
-    let mut bytes = Vec::with_capacity(parts.len() * 8);
-    for part in parts {
-        bytes.extend_from_slice(&part.to_le_bytes());
+    const PARTS_MAX: usize = 8;
+    let mut bytes = [0u8; PARTS_MAX * 8];
+    if parts.len() > PARTS_MAX {
+        let bytes: Vec<u8> = parts.iter().flat_map(|part| part.to_le_bytes()).collect();
+        return xxhash_rust::xxh3::xxh3_64(&bytes).max(1);
     }
-    xxhash_rust::xxh3::xxh3_64(&bytes).max(1)
+    for (place, part) in bytes.chunks_exact_mut(8).zip(parts) {
+        place.copy_from_slice(&part.to_le_bytes());
+    }
+    xxhash_rust::xxh3::xxh3_64(&bytes[..parts.len() * 8]).max(1)
 }
 
 /// The key of characters, without building their text on the heap when they are few.

@@ -13,23 +13,31 @@ use crate::radicals;
 /// The key under which names are equal; empty when the text is no name (`无`, `-`, a number) or a masked one
 /// (`杭州**有限公司`), which many share.
 pub fn strict_key(name: &str) -> String {
-    if name.contains("**") || name.contains("＊＊") {
+    let mut text = if han::is_plain(name) {
+        name.to_owned()
+    } else if name.contains("**") || name.contains("＊＊") {
         return String::new();
+    } else {
+        bare_form(name)
+    };
+    // One character is found much faster than a word.
+    if text.contains('责') {
+        text = text.replace("有限责任公司", "有限公司");
     }
+    if is_name(&text) { text } else { String::new() }
+}
+
+/// The written form without numbering, labels and remarks.
+fn bare_form(name: &str) -> String {
     let mut text = written_form(name);
     loop {
         let before = text.len();
         strip_front(&mut text);
         strip_back(&mut text);
         if text.len() == before {
-            break;
+            return text;
         }
     }
-    // One character is found much faster than a word.
-    if text.contains('责') {
-        text = text.replace("有限责任公司", "有限公司");
-    }
-    if is_name(&text) { text } else { String::new() }
 }
 
 /// Characters folded one by one; spaces and invisible ones dropped.
@@ -193,6 +201,7 @@ fn strip_back(text: &mut String) {
 
 /// Where the bracket group that ends the text begins; an unclosed one counts as ending it.
 fn last_group(text: &str) -> Option<usize> {
+    text.rfind('(')?;
     let mut depth = 0usize;
     let closed = text.ends_with(')');
     for (at, c) in text.char_indices().rev() {
@@ -278,11 +287,12 @@ pub(crate) fn says_nothing(text: &str) -> bool {
 /// As [`says_nothing`], for a text in any case. Allocates nothing for most texts.
 pub(crate) fn says_nothing_in_any_case(text: &str) -> bool {
     // No word has more than nine bytes, and no letter more than twice as many as its capital.
-    if text.len() > 18 {
+    const BYTES_MAX: usize = 9;
+    if text.len() > 2 * BYTES_MAX {
         return false;
     }
     if text.chars().all(|c| c.is_ascii() || han::is_common(c)) {
-        return NOTHING.iter().any(|word| word.eq_ignore_ascii_case(text));
+        return text.len() <= BYTES_MAX && NOTHING.iter().any(|word| word.eq_ignore_ascii_case(text));
     }
     says_nothing(&text.to_uppercase())
 }
@@ -504,6 +514,16 @@ mod tests {
         fn a_key_is_its_own_key(name in "[1-9一三甲方:：、（）()\\-.· a-c康瑞医药有限责任公司曾用名原分店]{0,24}") {
             let once = strict_key(&name);
             prop_assert_eq!(strict_key(&once), once);
+        }
+
+        #[test]
+        fn the_short_way_for_plain_names_leads_where_the_long_one_does(
+            name in "[一三甲方无不详康瑞医药有限责任公司曾用名原分店]{0,12}(有限责任公司)?"
+        ) {
+            // What is invisible vanishes, and takes the long way.
+            let long = format!("{name}\u{200b}");
+            prop_assert_eq!(strict_key(&name), strict_key(&long));
+            prop_assert_eq!(han::tidy(&name), han::tidy(&long));
         }
 
         #[test]

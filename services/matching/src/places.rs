@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 const TABLE: &str = include_str!("../data/places.txt");
@@ -90,6 +90,8 @@ struct Gazetteer {
     names: HashMap<Place, &'static str>,
     /// Every written form by its first two characters, which rule most texts out; the longest first.
     forms: HashMap<[char; 2], Vec<Form>>,
+    /// The last characters of all written forms.
+    endings: HashSet<char>,
 }
 
 /// What people write for a division.
@@ -115,6 +117,7 @@ fn gazetteer() -> &'static Gazetteer {
         let mut g = Gazetteer {
             names: HashMap::new(),
             forms: HashMap::new(),
+            endings: HashSet::new(),
         };
         g.add(
             Place::CHINA,
@@ -191,6 +194,7 @@ impl Gazetteer {
 
     fn form(&mut self, form: &'static str, place: Place, weak: bool) {
         let Some(opening) = opening(form) else { return };
+        self.endings.extend(form.chars().next_back());
         let forms = self.forms.entry(opening).or_default();
         let at = forms
             .iter()
@@ -330,6 +334,13 @@ pub fn front(text: &str, within: Option<Place>) -> Option<Found> {
     }
 }
 
+/// Whether the text ends as some written form does: else no division ends it.
+pub(crate) fn may_end(text: &str) -> bool {
+    text.chars()
+        .next_back()
+        .is_some_and(|last| gazetteer().endings.contains(&last))
+}
+
 /// One division at the front; with `below`, only one that lies in `above`.
 fn one(text: &str, above: Option<Place>, below: bool) -> Option<(Place, usize)> {
     let forms = gazetteer().forms.get(&opening(text)?)?;
@@ -391,6 +402,14 @@ mod tests {
         check("康瑞医药", None);
         check("东方医药", None);
         check("鼓楼区康瑞", None);
+    }
+
+    #[test]
+    fn every_written_form_ends_as_one_may() {
+        for form in gazetteer().forms.values().flatten() {
+            assert!(may_end(form.text), "{}", form.text);
+        }
+        assert!(!may_end("康瑞医药") && !may_end(""));
     }
 
     #[test]

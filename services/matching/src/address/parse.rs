@@ -1,7 +1,9 @@
 //! From a text to the levels of an address.
 
+use std::borrow::Cow;
+
 use super::{Address, AddressKeys};
-use crate::han::{is_han, is_numeral, numeral, simplify, tidy};
+use crate::han::{is_common, is_han, is_numeral, numeral, simplified, tidy};
 use crate::hash;
 use crate::places;
 
@@ -71,43 +73,41 @@ const SITES: &[&str] = &[
 
 /// A piece of an address: a name, a number with the word behind it, or a number alone.
 #[derive(Debug)]
-enum Piece {
+enum Piece<'t> {
     Text(String),
-    Number(String, Level),
-    Bare(String),
+    Number(Cow<'t, str>, Level),
+    Bare(&'t str),
 }
 
 impl Address {
     /// Reads an address. Never fails: a text that is none gives one without keys, see [`Address::is_empty`].
     pub fn parse(text: &str) -> Address {
         let tidy = tidy(text).text;
-        let mut simple = simplify(&tidy);
-        if let Some((label, rest)) = simple.split_once(':')
-            && label.chars().count() <= 6
-        {
-            simple = rest.trim().to_owned();
-        }
-        if crate::name::says_nothing(&simple)
-            || simple.chars().filter(|c| c.is_alphanumeric()).nth(1).is_none()
+        let simple = simplified(&tidy);
+        let simple = match simple.split_once(':') {
+            Some((label, rest)) if label.chars().count() <= 6 => rest.trim(),
+            _ => &*simple,
+        };
+        if crate::name::says_nothing(simple)
+            || simple
+                .chars()
+                .filter(|c| is_common(*c) || c.is_alphanumeric())
+                .nth(1)
+                .is_none()
         {
             return Address::default();
         }
         if simple.chars().any(is_han) {
-            Self::chinese(&simple)
+            Self::chinese(simple)
         } else {
-            Self::foreign(&simple)
+            Self::foreign(simple)
         }
     }
 
     fn chinese(text: &str) -> Address {
-        let text: String = text
-            .chars()
-            .filter(|c| !matches!(c, ' ' | '(' | ')' | ',' | '、' | '·'))
-            .collect();
-        let mut address = Address {
-            display: text.as_str().into(),
-            ..Address::default()
-        };
+        const LEFT_OUT: [char; 6] = [' ', '(', ')', ',', '、', '·'];
+        let text: String = text.split(LEFT_OUT).collect();
+        let mut address = Address::default();
         let mut rest = text.as_str();
         for country in ["中华人民共和国", "中国"] {
             rest = rest.strip_prefix(country).unwrap_or(rest);
@@ -122,20 +122,21 @@ impl Address {
         }
         address.read(pieces(rest));
         address.key(&text);
+        address.display = text.into();
         address
     }
 
-    fn read(&mut self, pieces: Vec<Piece>) {
+    fn read(&mut self, pieces: Vec<Piece<'_>>) {
         for piece in pieces {
             match piece {
                 Piece::Text(text) => self.name(&text),
                 Piece::Number(value, Level::Number) => {
                     if self.number.is_empty() {
-                        self.number = value.into();
+                        self.number = (*value).into();
                     } else if self.building.is_empty() {
-                        self.building = value.into();
+                        self.building = (*value).into();
                     } else if self.room.is_empty() {
-                        self.room = value.into();
+                        self.room = (*value).into();
                     }
                 }
                 Piece::Number(value, level) => {
@@ -146,7 +147,7 @@ impl Address {
                         Level::Room | Level::Number => &mut self.room,
                     };
                     if slot.is_empty() {
-                        *slot = value.into();
+                        *slot = (*value).into();
                     }
                 }
                 Piece::Bare(value) => {
@@ -188,7 +189,7 @@ impl Address {
         let inside = if self.unit.is_empty() && self.floor.is_empty() && self.room.is_empty() {
             String::new()
         } else {
-            format!("{}|{}|{}", self.unit, self.floor, self.room)
+            [&*self.unit, "|", &*self.floor, "|", &*self.room].concat()
         };
         self.keys = AddressKeys {
             all: hash::key(text),
@@ -286,7 +287,7 @@ fn town(text: &str) -> Option<(&str, &str)> {
 }
 
 /// Cuts a text into names and numbers.
-fn pieces(text: &str) -> Vec<Piece> {
+fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut name = String::new();
     let mut rest = text;
@@ -300,7 +301,7 @@ fn pieces(text: &str) -> Vec<Piece> {
             let length = rest
                 .find(|c: char| !c.is_ascii_alphanumeric() && c != '-')
                 .unwrap_or(rest.len());
-            pieces.push(Piece::Bare(rest[..length].trim_end_matches('-').to_owned()));
+            pieces.push(Piece::Bare(rest[..length].trim_end_matches('-')));
             rest = &rest[length..];
         } else {
             if !matches!(c, '-' | '#' | ';' | '。') {
@@ -313,19 +314,26 @@ fn pieces(text: &str) -> Vec<Piece> {
     pieces
 }
 
-fn flush(name: &mut String, pieces: &mut Vec<Piece>) {
+fn flush(name: &mut String, pieces: &mut Vec<Piece<'_>>) {
     if !name.is_empty() {
         pieces.push(Piece::Text(std::mem::take(name)));
     }
 }
 
 /// A number or letters, and the word behind that tells its level: (value, level, bytes read).
-fn number_with_unit(text: &str) -> Option<(String, Level, usize)> {
+fn number_with_unit(text: &str) -> Option<(Cow<'_, str>, Level, usize)> {
     let ascii = text
         .find(|c: char| !c.is_ascii_alphanumeric() && c != '-')
         .unwrap_or(text.len());
     let (value, length) = if ascii > 0 && !text.starts_with('-') {
-        (text[..ascii].to_ascii_uppercase(), ascii)
+        let value = &text[..ascii];
+        let upper = !value.bytes().any(|b| b.is_ascii_lowercase());
+        let value = if upper {
+            Cow::Borrowed(value)
+        } else {
+            Cow::Owned(value.to_ascii_uppercase())
+        };
+        (value, ascii)
     } else {
         let length = text.find(|c: char| !is_numeral(c)).unwrap_or(text.len());
         let letter = text
@@ -333,18 +341,18 @@ fn number_with_unit(text: &str) -> Option<(String, Level, usize)> {
             .next()
             .filter(|c| matches!(c, '甲' | '乙' | '丙' | '丁' | '东' | '西' | '南' | '北'));
         match (length, letter) {
-            (1.., _) => (numeral(&text[..length])?.to_string(), length),
-            (0, Some(letter)) => (letter.to_string(), letter.len_utf8()),
+            (1.., _) => (Cow::Owned(numeral(&text[..length])?.to_string()), length),
+            (0, Some(letter)) => (Cow::Borrowed(&text[..letter.len_utf8()]), letter.len_utf8()),
             _ => return None,
         }
     };
     let after = &text[length..];
-    if let Some(value) = value.strip_suffix('F')
+    if let Some(digits) = value.strip_suffix('F')
         && ascii > 0
-        && value.bytes().all(|b| b.is_ascii_digit())
-        && !value.is_empty()
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && !digits.is_empty()
     {
-        return Some((value.to_owned(), Level::Floor, length));
+        return Some((Cow::Borrowed(&text[..digits.len()]), Level::Floor, length));
     }
     if let Some(after) = after.strip_prefix('#') {
         let end = if after.starts_with('楼') {
@@ -356,7 +364,7 @@ fn number_with_unit(text: &str) -> Option<(String, Level, usize)> {
     }
     let (word, level) = UNITS.iter().find(|(word, _)| after.starts_with(word))?;
     // 东区, 南座 count; 西路 and 东村 are names. Letters and digits before 区 count, numerals in 三区 too.
-    let compass = "东西南北".contains(&value);
+    let compass = "东西南北".contains(&*value);
     if compass && !matches!(*word, "区" | "座" | "楼" | "幢" | "栋") {
         return None;
     }
@@ -365,13 +373,10 @@ fn number_with_unit(text: &str) -> Option<(String, Level, usize)> {
     } else {
         *level
     };
-    let value = if value.bytes().all(|b| b.is_ascii_digit()) {
+    let digits = value.bytes().all(|b| b.is_ascii_digit());
+    let value = if digits && value.starts_with('0') {
         let digits = value.trim_start_matches('0');
-        if digits.is_empty() {
-            "0".to_owned()
-        } else {
-            digits.to_owned()
-        }
+        Cow::Owned(if digits.is_empty() { "0" } else { digits }.to_owned())
     } else {
         value
     };

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use hashbrown::{HashMap, HashSet};
 
 use super::tables::{CLASSES, GROUPS, TWINS};
+use super::{COMMON, is_common};
 
 /// Each string is one class; the first character stands for it. A character may be in one class only.
 fn classes() -> &'static HashMap<char, char> {
@@ -60,10 +61,22 @@ pub(crate) fn shape_bits(c: char) -> u16 {
 
 /// The character that stands for the look-alike class of `c`; `c` itself when it is in none.
 pub fn shape(c: char) -> char {
+    if is_common(c) {
+        return common_shapes()[(u32::from(c) - u32::from(*COMMON.start())) as usize];
+    }
     if c.is_ascii() {
         return c;
     }
     classes().get(&c).copied().unwrap_or(c)
+}
+
+/// For each common character the one that stands for its class, by code from the first of them on.
+fn common_shapes() -> &'static [char] {
+    static SHAPES: OnceLock<Vec<char>> = OnceLock::new();
+    SHAPES.get_or_init(|| {
+        let classes = classes();
+        COMMON.map(|c| classes.get(&c).copied().unwrap_or(c)).collect()
+    })
 }
 
 /// Whether two different characters are easily taken for one another.

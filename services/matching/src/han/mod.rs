@@ -4,6 +4,8 @@
 //! ones, and [`shape`] folds characters that are taken for one another into classes. None of them decides
 //! that two names are equal: they make candidates, and keys for [`crate::org`] and [`crate::person`].
 
+use std::ops::RangeInclusive;
+
 mod confusable;
 mod simplify;
 mod tables;
@@ -11,6 +13,7 @@ mod tidy;
 
 pub(crate) use confusable::shape_bits;
 pub use confusable::{fold_shape, latin_twin, looks_like, shape};
+pub(crate) use simplify::simplified;
 pub use simplify::{is_traditional, simplify};
 pub use tidy::{Tidy, tidy};
 
@@ -20,9 +23,18 @@ pub fn is_han(c: char) -> bool {
         | '\u{20000}'..='\u{323af}' | '〇')
 }
 
+/// The main block of ideographs.
+const COMMON: RangeInclusive<char> = '\u{4e00}'..='\u{9fff}';
+
 /// Whether a character is of the main block of ideographs: one writing, no case, as most of any Chinese text.
 pub(crate) fn is_common(c: char) -> bool {
-    matches!(c, '\u{4e00}'..='\u{9fff}')
+    COMMON.contains(&c)
+}
+
+/// Whether a text consists of such characters alone and tells no former name (曾用名): it is in one writing already, for
+/// reading and as a key.
+pub(crate) fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| is_common(c) && c != '曾')
 }
 
 /// Calls `each` with the characters of the text in NFKC. Ideographs, ASCII and its full-width twins, of which

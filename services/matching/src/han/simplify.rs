@@ -3,6 +3,7 @@
 //! Two things stay as they are because names depend on them: 乾 (乾元 and 干元 are different firms), 徵 in a
 //! name (徵 and 征), and 鍾, which becomes 锺, not 钟. Look-alike classes bring those together as candidates.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use ferrous_opencc::OpenCC;
@@ -60,25 +61,31 @@ pub fn is_traditional(c: char) -> bool {
 /// The text in simplified characters. Phrases are kept together (`乾坤` stays, `後臺` becomes `后台`); text
 /// without traditional characters is returned as it is, without touching the converter.
 pub fn simplify(text: &str) -> String {
+    simplified(text).into_owned()
+}
+
+/// As [`simplify`], without copying a text that stays as it is.
+pub(crate) fn simplified(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
     let simplifier = simplifier();
     let Some(converter) = &simplifier.converter else {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     };
     if !text.chars().any(|c| simplifier.changes(c)) {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
     let converted = converter.convert(text);
     if !text.chars().any(|c| kept(c).is_some()) || converted.chars().count() != text.chars().count() {
-        return converted;
+        return Cow::Owned(converted);
     }
-    text.chars()
+    let simple = text
+        .chars()
         .zip(converted.chars())
         .map(|(before, after)| kept(before).unwrap_or(after))
-        .filter(|c| is_han(*c) || !c.is_control())
-        .collect()
+        .filter(|c| is_han(*c) || !c.is_control());
+    Cow::Owned(simple.collect())
 }
 
 /// What a character becomes whose simplification would make one name of two.

@@ -1,7 +1,7 @@
 //! Folding of writing, and the remarks that a name carries without being part of it.
 
 use super::confusable::latin_twin;
-use super::{is_common, is_han, nfkc};
+use super::{is_common, is_han, is_plain, nfkc};
 use crate::identifier::{is_dash, is_invisible};
 use crate::radicals;
 
@@ -18,6 +18,12 @@ pub struct Tidy {
 
 /// Folds the writing of a text and takes former names and the state of registration out of it.
 pub fn tidy(raw: &str) -> Tidy {
+    if is_plain(raw) {
+        return Tidy {
+            text: raw.to_owned(),
+            ..Tidy::default()
+        };
+    }
     let mut tidy = Tidy {
         text: written(raw),
         ..Tidy::default()
@@ -56,6 +62,10 @@ fn written(raw: &str) -> String {
                 out.push(c);
                 return;
             }
+            c if c.is_ascii_alphanumeric() && !space => {
+                out.push(c.to_ascii_uppercase());
+                return;
+            }
             c if c.is_whitespace() => {
                 space = true;
                 return;
@@ -89,6 +99,7 @@ fn written(raw: &str) -> String {
 
 /// The bracket group that ends the text: where it opens, and what is inside. An unclosed one counts.
 fn last_group(text: &str) -> Option<(usize, String)> {
+    text.rfind('(')?;
     let closed = text.ends_with(')');
     let mut depth = 0usize;
     for (at, c) in text.char_indices().rev() {

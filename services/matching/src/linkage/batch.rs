@@ -78,28 +78,20 @@ pub(crate) fn link_blocks(
     let threshold = weight_of(model.match_probability_threshold);
     let least = threshold.min(weight_of(options.pairs_from));
     let enter = |block: &[u32], screen: &mut Screen| scorer.screen(block, screen);
-    let (found, pairs) = blocks.for_each_pair(records, enter, |screen, places, a, b| {
-        if !screen.passes(&scorer, places, least) {
-            return None;
+    let (found, pairs) = blocks.for_each_pair(records, enter, |screen, block, at, others, out| {
+        screen.retain(&scorer, at, others, least);
+        for other in others.iter() {
+            let (a, b) = (block[at], block[*other]);
+            if let Some(score) = screen.score(&scorer, block, [at, *other], least) {
+                let weight = score.weight as f32;
+                out.push((Edge { a, b, weight }, score.conflict));
+            }
         }
-        let score = scorer.score(a, b, least)?;
-        Some((
-            Edge {
-                a,
-                b,
-                weight: score.weight as f32,
-            },
-            score.conflict,
-        ))
     });
     let mut forbidden = Forbidden {
         attributes: single_valued(records),
         pairs: different.to_vec(),
-        order: (0..records.len() as RecordNo)
-            .into_par_iter()
-            .with_min_len(1024)
-            .map(|r| records.content(r))
-            .collect(),
+        order: Vec::new(),
     };
     let mut conflicts = Vec::new();
     let mut edges = Vec::with_capacity(found.len());
@@ -111,6 +103,7 @@ pub(crate) fn link_blocks(
             edges.push(edge);
         }
     }
+    forbidden.order = contents(records, &edges);
     let clusters = cluster(records.len(), &mut edges, threshold, &forbidden);
     let matches = edges
         .iter()
@@ -138,6 +131,27 @@ pub(crate) fn link_blocks(
     }
 }
 
+/// For each record that an edge has, the number of its content; zero for the others.
+fn contents(records: &Records, edges: &[Edge]) -> Vec<u64> {
+    let mut in_edge = vec![false; records.len()];
+    for edge in edges {
+        in_edge[edge.a as usize] = true;
+        in_edge[edge.b as usize] = true;
+    }
+    in_edge
+        .par_iter()
+        .with_min_len(1024)
+        .enumerate()
+        .map(|(record, in_edge)| {
+            if *in_edge {
+                records.content(record as RecordNo)
+            } else {
+                0
+            }
+        })
+        .collect()
+}
+
 /// The values of which a party has one: valid codes.
 pub(crate) fn single_valued(records: &Records) -> Vec<Vec<u32>> {
     let schema = records.schema();
@@ -146,6 +160,8 @@ pub(crate) fn single_valued(records: &Records) -> Vec<Vec<u32>> {
         .map(|field| {
             let values = records.values(field);
             (0..records.len() as u32)
+                .into_par_iter()
+                .with_min_len(1024)
                 .map(|record| {
                     let number = records.row(record)[field];
                     if values.is_valid(number) { number } else { MISSING }

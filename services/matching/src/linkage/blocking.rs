@@ -43,6 +43,8 @@ pub struct Blocks {
     /// For each record, where its blocks begin.
     record_starts: Vec<u32>,
     record_blocks: Vec<u32>,
+    /// For each member of each block, in how many blocks before it is; `u16::MAX` stands for that many or more.
+    earlier_counts: Vec<u16>,
     /// Only pairs of two sources.
     across_sources: bool,
     pub report: Vec<RuleReport>,
@@ -101,12 +103,13 @@ impl Blocks {
             members.extend_from_slice(&building.members);
             report.push(building.report);
         }
-        let (record_starts, record_blocks) = invert(&starts, &members, records.len());
+        let (record_starts, record_blocks, earlier_counts) = invert(&starts, &members, records.len());
         Self {
             starts,
             members,
             record_starts,
             record_blocks,
+            earlier_counts,
             across_sources,
             report,
         }
@@ -121,23 +124,33 @@ impl Blocks {
         &self.members[self.starts[number] as usize..self.starts[number + 1] as usize]
     }
 
-    /// The record's blocks before one that it is in.
-    fn blocks_below(&self, record: u32, block: usize) -> &[u32] {
-        let at = record as usize;
-        let blocks =
-            &self.record_blocks[self.record_starts[at] as usize..self.record_starts[at + 1] as usize];
-        let below = blocks.iter().take_while(|b| (**b as usize) < block).count();
-        &blocks[..below]
+    /// For each member of a block, its blocks before this one.
+    fn blocks_below(&self, block: usize) -> impl Iterator<Item = &[u32]> {
+        let places = self.starts[block] as usize..self.starts[block + 1] as usize;
+        let counts = &self.earlier_counts[places.clone()];
+        self.members[places]
+            .iter()
+            .zip(counts)
+            .map(move |(record, count)| {
+                let start = self.record_starts[*record as usize] as usize;
+                if *count < u16::MAX {
+                    return &self.record_blocks[start..][..usize::from(*count)];
+                }
+                let end = self.record_starts[*record as usize + 1] as usize;
+                let blocks = &self.record_blocks[start..end];
+                &blocks[..blocks.partition_point(|b| (*b as usize) < block)]
+            })
     }
 
-    /// Calls `each` with every pair (lower number first) once, and collects what it gives, in an order that does
-    /// not depend on threads. Before the pairs of a block `enter` may load what `each` needs of its members; pairs
-    /// come with their two places in the block. The second result is the number of pairs.
+    /// Calls `each` with every pair once, and collects what it gives, in an order that does not depend on threads. Before
+    /// the pairs of a block `enter` may load what `each` needs of its members. Pairs come by their first record: `each`
+    /// gets its place in the block and the places of the others, all behind it. The second result is the number of
+    /// pairs.
     pub fn for_each_pair<S: Default, T: Send>(
         &self,
         records: &Records,
         enter: impl Fn(&[u32], &mut S) + Sync,
-        each: impl Fn(&S, [usize; 2], u32, u32) -> Option<T> + Sync,
+        each: impl Fn(&mut S, &[u32], usize, &mut Vec<usize>, &mut Vec<T>) + Sync,
     ) -> (Vec<T>, u64) {
         const BLOCKS_A_TASK: usize = 2048;
         let tasks = self.len().div_ceil(BLOCKS_A_TASK);
@@ -148,25 +161,26 @@ impl Blocks {
                 let mut pairs = 0;
                 let mut earlier = Earlier::default();
                 let mut loaded = S::default();
+                let mut others = Vec::new();
                 for number in task * BLOCKS_A_TASK..((task + 1) * BLOCKS_A_TASK).min(self.len()) {
                     let block = self.block(number);
                     earlier.load(self, number);
                     let mut entered = false;
                     for (at, a) in block.iter().enumerate() {
-                        for (place, b) in block.iter().enumerate().skip(at + 1) {
-                            if self.across_sources && records.source(*a) == records.source(*b) {
-                                continue;
-                            }
-                            if earlier.brought_together(at, place) {
-                                continue;
-                            }
-                            if !entered {
-                                enter(block, &mut loaded);
-                                entered = true;
-                            }
-                            pairs += 1;
-                            out.extend(each(&loaded, [at, place], *a, *b));
+                        others.clear();
+                        earlier.not_brought_together(at, &mut others);
+                        if self.across_sources {
+                            others.retain(|place| records.source(*a) != records.source(block[*place]));
                         }
+                        if others.is_empty() {
+                            continue;
+                        }
+                        if !entered {
+                            enter(block, &mut loaded);
+                            entered = true;
+                        }
+                        pairs += others.len() as u64;
+                        each(&mut loaded, block, at, &mut others, &mut out);
                     }
                 }
                 (out, pairs)
@@ -183,8 +197,7 @@ impl Building<'_> {
     fn build(&mut self, entries: Vec<Vec<(u64, u32)>>, rule: &Rule) {
         self.report.records = entries.iter().map(|part| part.len() as u64).sum();
         self.report.largest = self.report.records.min(1);
-        let mut entries = with_shared_keys(entries);
-        entries.par_sort_unstable();
+        let entries = sorted_with_shared_keys(entries);
         for group in entries.chunk_by(|a, b| a.0 == b.0) {
             self.report.largest = self.report.largest.max(group.len() as u64);
             let before = self.report.pairs;
@@ -264,9 +277,11 @@ impl Building<'_> {
     }
 }
 
-/// The entries whose key another has too, and a few more: keys that stand alone, most of all, need no sorting. Two
-/// bits for each class of keys tell whether it was seen, and seen again.
-fn with_shared_keys(entries: Vec<Vec<(u64, u32)>>) -> Vec<(u64, u32)> {
+/// The entries whose key another has too, and a few more, sorted: keys that stand alone, most of all, need no sorting.
+/// Two bits for each class of keys tell whether it was seen, and seen again. Keys are hashes, so that their first bits
+/// divide the entries evenly into parts that are sorted in the nearest cache.
+fn sorted_with_shared_keys(entries: Vec<Vec<(u64, u32)>>) -> Vec<(u64, u32)> {
+    const PART_BITS: u32 = 9;
     let count: usize = entries.iter().map(Vec::len).sum();
     let classes = (8 * count).next_power_of_two().max(64);
     let place = |key: u64| {
@@ -279,11 +294,41 @@ fn with_shared_keys(entries: Vec<Vec<(u64, u32)>>) -> Vec<(u64, u32)> {
         again[word] |= seen[word] & bit;
         seen[word] |= bit;
     }
-    let shared = |entry: &(u64, u32)| {
+    drop(seen);
+    let shared = |entry: &&(u64, u32)| {
         let (word, bit) = place(entry.0);
         again[word] & bit != 0
     };
-    entries.into_iter().flatten().filter(shared).collect()
+    let part = |key: u64| (key >> (u64::BITS - PART_BITS)) as usize;
+    let mut sizes = [0; 1 << PART_BITS];
+    for (key, _) in entries.iter().flatten().filter(shared) {
+        sizes[part(*key)] += 1;
+    }
+    let mut next = [0; 1 << PART_BITS];
+    let mut before = 0;
+    for (next, size) in next.iter_mut().zip(sizes) {
+        *next = before;
+        before += size;
+    }
+    let mut sorted = vec![(0, 0); before];
+    for entry in entries.iter().flatten().filter(shared) {
+        let next = &mut next[part(entry.0)];
+        sorted[*next] = *entry;
+        *next += 1;
+    }
+    drop(entries);
+    let mut parts = Vec::with_capacity(sizes.len());
+    let mut rest = sorted.as_mut_slice();
+    for size in sizes {
+        let (part, behind) = rest.split_at_mut(size);
+        parts.push(part);
+        rest = behind;
+    }
+    parts
+        .into_par_iter()
+        .with_min_len(16)
+        .for_each(<[(u64, u32)]>::sort_unstable);
+    sorted
 }
 
 /// The blocks before a block that its members are in.
@@ -301,8 +346,7 @@ impl<'b> Earlier<'b> {
     fn load(&mut self, blocks: &'b Blocks, number: usize) {
         let block = blocks.block(number);
         self.lists.clear();
-        self.lists
-            .extend(block.iter().map(|member| blocks.blocks_below(*member, number)));
+        self.lists.extend(blocks.blocks_below(number));
         self.shared.clear();
         // A few lists are faster compared than sorted.
         if !(6..=64).contains(&block.len()) {
@@ -322,11 +366,20 @@ impl<'b> Earlier<'b> {
         }
     }
 
-    fn brought_together(&self, a: usize, b: usize) -> bool {
-        match self.shared.get(a) {
-            Some(places) => places >> b & 1 == 1,
-            None => meet(self.lists[a], self.lists[b]),
+    /// Adds the places behind one that no earlier block brought together with it.
+    fn not_brought_together(&self, at: usize, others: &mut Vec<usize>) {
+        let members = self.lists.len();
+        if let Some(places) = self.shared.get(at) {
+            let behind = u64::MAX.checked_shl(at as u32 + 1).unwrap_or(0) & u64::MAX >> (64 - members);
+            let mut left = behind & !places;
+            while left != 0 {
+                others.push(left.trailing_zeros() as usize);
+                left &= left - 1;
+            }
+            return;
         }
+        let own = self.lists[at];
+        others.extend((at + 1..members).filter(|place| !meet(own, self.lists[*place])));
     }
 }
 
@@ -344,8 +397,9 @@ fn meet(a: &[u32], b: &[u32]) -> bool {
     false
 }
 
-/// For each record its blocks, ascending.
-fn invert(starts: &[u32], members: &[u32], records: usize) -> (Vec<u32>, Vec<u32>) {
+/// For each record, where its blocks begin, and the blocks, ascending; and for each member of each block, in how many
+/// blocks before it is.
+fn invert(starts: &[u32], members: &[u32], records: usize) -> (Vec<u32>, Vec<u32>, Vec<u16>) {
     let mut record_starts = vec![0u32; records + 1];
     for m in members {
         record_starts[*m as usize + 1] += 1;
@@ -353,14 +407,78 @@ fn invert(starts: &[u32], members: &[u32], records: usize) -> (Vec<u32>, Vec<u32
     for at in 0..records {
         record_starts[at + 1] += record_starts[at];
     }
-    let mut next = record_starts.clone();
+    let mut done = vec![0u32; records];
     let mut record_blocks = vec![0u32; members.len()];
+    let mut earlier_counts = Vec::with_capacity(members.len());
     for block in 0..starts.len() - 1 {
         for m in &members[starts[block] as usize..starts[block + 1] as usize] {
-            let at = &mut next[*m as usize];
-            record_blocks[*at as usize] = block as u32;
-            *at += 1;
+            let done = &mut done[*m as usize];
+            record_blocks[(record_starts[*m as usize] + *done) as usize] = block as u32;
+            earlier_counts.push(u16::try_from(*done).unwrap_or(u16::MAX));
+            *done += 1;
         }
     }
-    (record_starts, record_blocks)
+    (record_starts, record_blocks, earlier_counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_that_share_a_key_are_all_there_and_sorted() {
+        let key = |n: u64| mix(7, n);
+        // Every third key stands alone.
+        let entries: Vec<(u64, u32)> = (0..3000u32)
+            .map(|n| {
+                let of = if n.is_multiple_of(3) { n } else { n / 9 * 9 + 1 };
+                (key(u64::from(of)), n)
+            })
+            .collect();
+        let mut want: Vec<(u64, u32)> = entries
+            .iter()
+            .copied()
+            .filter(|e| !e.1.is_multiple_of(3))
+            .collect();
+        want.sort_unstable();
+        let found = sorted_with_shared_keys(entries.chunks(700).map(<[(u64, u32)]>::to_vec).collect());
+        assert!(found.is_sorted());
+        assert!(found.len() < entries.len());
+        let shared = |e: &&(u64, u32)| !e.1.is_multiple_of(3);
+        assert_eq!(found.iter().filter(shared).copied().collect::<Vec<_>>(), want);
+        assert!(sorted_with_shared_keys(Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn blocks_before_are_those_of_the_record() {
+        let (starts, members) = ([0, 2, 5, 7], [0, 1, 0, 1, 2, 1, 2]);
+        let (record_starts, record_blocks, earlier_counts) = invert(&starts, &members, 3);
+        assert_eq!(record_starts, [0, 2, 5, 7]);
+        assert_eq!(record_blocks, [0, 1, 0, 1, 2, 1, 2]);
+        assert_eq!(earlier_counts, [0, 0, 1, 1, 0, 2, 1]);
+        let mut blocks = Blocks {
+            starts: starts.to_vec(),
+            members: members.to_vec(),
+            record_starts,
+            record_blocks,
+            earlier_counts,
+            across_sources: false,
+            report: Vec::new(),
+        };
+        let below = |blocks: &Blocks| -> Vec<Vec<u32>> {
+            (0..3)
+                .flat_map(|block| {
+                    blocks
+                        .blocks_below(block)
+                        .map(<[u32]>::to_vec)
+                        .collect::<Vec<_>>()
+                })
+                .collect()
+        };
+        let want = below(&blocks);
+        assert_eq!(want[5], [0, 1]);
+        // Counts that are too large to be kept are found.
+        blocks.earlier_counts.fill(u16::MAX);
+        assert_eq!(below(&blocks), want);
+    }
 }

@@ -34,13 +34,17 @@ impl<'r> Comparator<'r> {
         self.field
     }
 
+    /// The kind by which sketches are compared; none when another field may hold the value.
+    pub fn glanced(&self) -> Option<FieldKind> {
+        self.swap.is_none().then(|| self.values.kind())
+    }
+
     /// What the sketches of two values of the field tell. Nothing, when another field may hold the value.
     #[inline]
     pub fn glance(&self, x: &Sketch, y: &Sketch) -> Glance {
-        if self.swap.is_some() {
-            Glance::Unknown
-        } else {
-            Sketch::glance(self.values.kind(), x, y)
+        match self.glanced() {
+            Some(kind) => Sketch::glance(kind, x, y),
+            None => Glance::Unknown,
         }
     }
 
@@ -76,8 +80,8 @@ impl<'r> Comparator<'r> {
         if a == b {
             return Some((Level::SwappedExact, own));
         }
-        let (close, _) = allowed(self.values.kind(), a, b);
-        near(self.values.mask(own), other.mask(crossed), a, b, close).then_some((Level::SwappedClose, own))
+        let (close, _) = allowed(self.values.kind(), &a, &b);
+        near(self.values.mask(own), other.mask(crossed), &a, &b, close).then_some((Level::SwappedClose, own))
     }
 }
 
@@ -138,8 +142,11 @@ fn within(values: &Values, x: u32, y: u32) -> Level {
         }
         FieldKind::PersonName => {
             let (p, q) = (values.person(x), values.person(y));
-            let han = |(a, b): (&[u16], &[u16])| a.iter().chain(b).any(|s| *s >= HAN);
-            if p.is_han || q.is_han || han(symbols()) {
+            let han = || {
+                let (a, b) = symbols();
+                a.iter().chain(&*b).any(|s| *s >= HAN)
+            };
+            if p.is_han || q.is_han || han() {
                 return persons(compare_persons(p, q).level);
             }
             if same_tokens(values.text(x), values.text(y)) {
@@ -149,6 +156,7 @@ fn within(values: &Values, x: u32, y: u32) -> Level {
         _ => {}
     }
     let (a, b) = symbols();
+    let (a, b) = (&*a, &*b);
     match kind {
         FieldKind::Date => dates(a, b),
         FieldKind::Phone => phones(masks, a, b),

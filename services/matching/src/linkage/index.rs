@@ -1,6 +1,6 @@
 //! The blocking keys of records already linked, so that a new record finds those it must be compared with.
 //!
-//! A large sorted base, filled once, and a small overlay for what came later. The same refinement as in
+//! A large sorted base by rule, filled once, and a small overlay for what came later. The same refinement as in
 //! [`super::blocking`]: a key whose block is too large leads to its refined keys.
 
 use hashbrown::{HashMap, HashSet};
@@ -13,12 +13,26 @@ use super::rules::{Keys, Part, Rule, mix};
 #[derive(Debug)]
 pub(crate) struct Index {
     most: usize,
-    /// Sorted; `holders[i]` has the key `keys[i]`.
-    keys: Vec<u64>,
-    holders: Vec<RecordNo>,
+    /// By rule.
+    base: Vec<Postings>,
     later: HashMap<u64, Vec<RecordNo>>,
     /// Keys whose blocks are refined.
     refined: HashSet<u64>,
+}
+
+/// The keys of one rule, sorted; `holders[i]` has the key `keys[i]`.
+#[derive(Debug, Default)]
+struct Postings {
+    keys: Vec<u64>,
+    holders: Vec<RecordNo>,
+}
+
+impl Postings {
+    fn holders(&self, key: u64) -> &[RecordNo] {
+        let start = self.keys.partition_point(|k| *k < key);
+        let count = self.keys[start..].iter().take_while(|k| **k == key).count();
+        &self.holders[start..][..count]
+    }
 }
 
 impl Index {
@@ -26,21 +40,26 @@ impl Index {
     pub fn build(records: &Records, rules: &[Rule], most: usize) -> Self {
         let most = most.max(2);
         let mut refined = HashSet::new();
-        let mut postings: Vec<(u64, u32)> = Vec::new();
-        for (number, rule) in rules.iter().enumerate() {
-            let mut entries = rule.entries(number, records).concat();
-            entries.par_sort_unstable();
-            refine(records, &entries, &rule.refine, most, &mut refined, &mut postings);
-        }
-        postings.par_sort_unstable();
-        // One after the other, and each of its very size: postings are large.
-        let keys = postings.iter().map(|(key, _)| *key).collect();
-        let holders = postings.iter().map(|(_, holder)| *holder).collect();
-        drop(postings);
+        // One rule after the other, and each table of its very size: postings are large.
+        let base = rules
+            .iter()
+            .enumerate()
+            .map(|(number, rule)| {
+                let mut entries = rule.entries(number, records).concat();
+                entries.par_sort_unstable();
+                let mut postings = Vec::with_capacity(entries.len());
+                refine(records, &entries, &rule.refine, most, &mut refined, &mut postings);
+                drop(entries);
+                postings.par_sort_unstable();
+                Postings {
+                    keys: postings.iter().map(|(key, _)| *key).collect(),
+                    holders: postings.iter().map(|(_, holder)| *holder).collect(),
+                }
+            })
+            .collect();
         Self {
             most,
-            keys,
-            holders,
+            base,
             later: HashMap::new(),
             refined,
         }
@@ -53,7 +72,7 @@ impl Index {
         let mut keys = Keys::default();
         for (number, rule) in rules.iter().enumerate() {
             for key in rule.keys_of(number, records, record, &mut keys) {
-                self.add_under(records, *key, &rule.refine, record, &mut found);
+                self.add_under(records, number, *key, &rule.refine, record, &mut found);
             }
         }
         found.sort_unstable();
@@ -64,6 +83,7 @@ impl Index {
     fn add_under(
         &mut self,
         records: &Records,
+        rule: usize,
         key: u64,
         refine: &[Part],
         record: RecordNo,
@@ -75,11 +95,11 @@ impl Index {
             let mut finer = Vec::new();
             part.refining_keys(records, records.row(record), &mut finer);
             for k in finer {
-                self.add_under(records, mix(key, k), rest, record, found);
+                self.add_under(records, rule, mix(key, k), rest, record, found);
             }
             return;
         }
-        let members = self.members(key);
+        let members = self.members(rule, key);
         let skip = members.len().saturating_sub(self.most);
         found.extend(&members[skip..]);
         self.later.entry(key).or_default().push(record);
@@ -98,10 +118,8 @@ impl Index {
         }
     }
 
-    fn members(&self, key: u64) -> Vec<RecordNo> {
-        let start = self.keys.partition_point(|k| *k < key);
-        let end = start + self.keys[start..].iter().take_while(|k| **k == key).count();
-        let mut out = self.holders[start..end].to_vec();
+    fn members(&self, rule: usize, key: u64) -> Vec<RecordNo> {
+        let mut out = self.base[rule].holders(key).to_vec();
         if let Some(later) = self.later.get(&key) {
             out.extend(later);
         }

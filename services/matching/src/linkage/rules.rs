@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 use super::model::{BlockingRule, ModelError};
 use super::records::Records;
 use super::schema::{FieldKind, Schema};
-use super::values::{MISSING, Values};
+use super::values::{MISSING, Values, symbols_key};
 use crate::org::KeyKind;
 
 /// What of a field's text makes a key.
@@ -145,7 +145,7 @@ impl Part {
             if let Transform::Org(kind) = self.transform {
                 out.extend_from_slice(records.values(*field).org_keys(number, kind));
             } else {
-                out.extend(key(self.transform, records.values(*field), number));
+                out.push(key(self.transform, records.values(*field), number));
             }
         }
     }
@@ -162,21 +162,19 @@ impl Part {
     }
 }
 
-fn key(transform: Transform, values: &Values, number: u32) -> Option<u64> {
-    let symbols = values.symbols(number);
-    let part = match transform {
-        Transform::Whole | Transform::Sorted | Transform::Org(_) => symbols,
-        Transform::First(n) => &symbols[..n.min(symbols.len())],
-        Transform::Last(n) => &symbols[symbols.len().saturating_sub(n)..],
-        Transform::Soundex => return Some(soundex(symbols)),
-    };
-    let mut bytes = [0u8; 256];
-    let mut length = 0;
-    for unit in part.iter().take(128) {
-        bytes[length..length + 2].copy_from_slice(&unit.to_le_bytes());
-        length += 2;
+fn key(transform: Transform, values: &Values, number: u32) -> u64 {
+    match transform {
+        Transform::First(n) => {
+            let symbols = values.symbols(number);
+            symbols_key(&symbols[..n.min(symbols.len())])
+        }
+        Transform::Last(n) => {
+            let symbols = values.symbols(number);
+            symbols_key(&symbols[symbols.len().saturating_sub(n)..])
+        }
+        Transform::Soundex => soundex(&values.symbols(number)),
+        Transform::Whole | Transform::Sorted | Transform::Org(_) => values.symbols_key(number),
     }
-    Some(xxh3_64(&bytes[..length]))
 }
 
 /// American Soundex, packed: the first letter and three digits. Letters outside a-z code as themselves.

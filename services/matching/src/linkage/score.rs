@@ -43,6 +43,9 @@ pub struct Scorer<'r> {
     rest: Vec<f64>,
     /// Places in that order, cheap comparisons first: the order in which pairs are looked through.
     cheap_first: Vec<usize>,
+    /// Places in that order, the comparisons whose sketches tell most apart first, each with the most that those behind
+    /// it can add: the order in which pairs are screened.
+    telling_first: Vec<(usize, f64)>,
     prior: f64,
 }
 
@@ -86,11 +89,13 @@ impl<'r> Scorer<'r> {
         }
         let mut cheap_first: Vec<usize> = (0..comparisons.len()).collect();
         cheap_first.sort_by_key(|at| cost(comparisons[*at].values.kind()));
+        let telling_first = telling_first(&comparisons);
         Self {
             records,
             comparisons,
             rest,
             cheap_first,
+            telling_first,
             prior: prior_weight(model, records.len() as u64),
         }
     }
@@ -104,14 +109,19 @@ impl<'r> Scorer<'r> {
     #[inline]
     pub fn score(&self, a: u32, b: u32, least: f64) -> Option<Score> {
         let (row_a, row_b) = (self.records.row(a), self.records.row(b));
-        // Nearly all pairs are far from it: they are to fail by what is cheap to find out.
         let mut ceilings = [0.0; COMPARISONS_MAX];
-        let mut reachable = self.prior;
         for (ceiling, c) in ceilings.iter_mut().zip(&self.comparisons) {
             let sketch = |row: &[u32]| c.values.sketch(row[c.comparator.field()]);
             *ceiling = c.at_most(sketch(row_a), sketch(row_b));
-            reachable += *ceiling;
         }
+        self.score_below(a, b, &ceilings, least)
+    }
+
+    /// As [`Self::score`], with the most that each comparison can add.
+    fn score_below(&self, a: u32, b: u32, ceilings: &[f64; COMPARISONS_MAX], least: f64) -> Option<Score> {
+        let (row_a, row_b) = (self.records.row(a), self.records.row(b));
+        // Nearly all pairs are far from it: they are to fail by what is cheap to find out.
+        let mut reachable = self.prior + ceilings.iter().sum::<f64>();
         let mut levels = [(Level::Missing, MISSING); COMPARISONS_MAX];
         for at in &self.cheap_first {
             if reachable < least - ROUNDING {
@@ -138,7 +148,7 @@ impl<'r> Scorer<'r> {
         Some(score)
     }
 
-    /// Loads what [`Screen::passes`] looks at, of the records of a block.
+    /// Loads what [`Screen`] looks at, of the records of a block.
     pub(crate) fn screen(&self, block: &[u32], screen: &mut Screen) {
         screen.members = block.len();
         screen.sketches.clear();
@@ -214,17 +224,125 @@ impl Weighted<'_> {
 pub(crate) struct Screen {
     members: usize,
     sketches: Vec<Sketch>,
+    /// The most that the pairs looked at can reach.
+    reachable: Vec<f64>,
 }
 
 impl Screen {
-    /// Whether the score of the records at two places of the block may reach `least`.
-    #[inline]
-    pub fn passes(&self, scorer: &Scorer<'_>, [a, b]: [usize; 2], least: f64) -> bool {
-        let most = |(c, sketches): (&Weighted<'_>, &[Sketch])| c.at_most(&sketches[a], &sketches[b]);
-        let fields = self.sketches.chunks_exact(self.members);
-        let reachable = scorer.prior + scorer.comparisons.iter().zip(fields).map(most).sum::<f64>();
-        reachable >= least - ROUNDING
+    /// Of the places `others` keeps those whose records may score `least` with the record at the place `at`.
+    pub fn retain(&mut self, scorer: &Scorer<'_>, at: usize, others: &mut Vec<usize>, least: f64) {
+        self.reachable.clear();
+        self.reachable.resize(others.len(), scorer.prior);
+        for (comparison, rest) in &scorer.telling_first {
+            let c = &scorer.comparisons[*comparison];
+            let sketches = &self.sketches[comparison * self.members..][..self.members];
+            let lowered = Lowered {
+                own: &sketches[at],
+                sketches,
+                at_most: &c.at_most,
+                needed: least - ROUNDING - rest,
+            };
+            let reachable = &mut self.reachable;
+            // The kind is known where the loop is compiled.
+            let kept = match c.comparator.glanced() {
+                Some(FieldKind::Uscc | FieldKind::IdNumber) => {
+                    lowered.retain(others, reachable, |a, b| Sketch::glance(FieldKind::Uscc, a, b))
+                }
+                Some(FieldKind::Phone) => {
+                    lowered.retain(others, reachable, |a, b| Sketch::glance(FieldKind::Phone, a, b))
+                }
+                Some(FieldKind::OrgName) => {
+                    lowered.retain(others, reachable, |a, b| Sketch::glance(FieldKind::OrgName, a, b))
+                }
+                Some(FieldKind::PersonName) => lowered.retain(others, reachable, |a, b| {
+                    Sketch::glance(FieldKind::PersonName, a, b)
+                }),
+                Some(FieldKind::Address) => {
+                    lowered.retain(others, reachable, |a, b| Sketch::glance(FieldKind::Address, a, b))
+                }
+                _ => lowered.retain(others, reachable, |a, b| c.comparator.glance(a, b)),
+            };
+            others.truncate(kept);
+            if kept == 0 {
+                return;
+            }
+        }
     }
+
+    /// The score of the records at two places of the block, or `None` when it cannot reach `least`.
+    pub fn score(&self, scorer: &Scorer<'_>, block: &[u32], [a, b]: [usize; 2], least: f64) -> Option<Score> {
+        let mut ceilings = [0.0; COMPARISONS_MAX];
+        let fields = scorer
+            .comparisons
+            .iter()
+            .zip(self.sketches.chunks_exact(self.members));
+        for (ceiling, (c, sketches)) in ceilings.iter_mut().zip(fields) {
+            *ceiling = c.at_most(&sketches[a], &sketches[b]);
+        }
+        scorer.score_below(block[a], block[b], &ceilings, least)
+    }
+}
+
+/// One comparison of one record with others of its block.
+struct Lowered<'s> {
+    own: &'s Sketch,
+    sketches: &'s [Sketch],
+    at_most: &'s [f64; GLANCES],
+    /// What a pair must be able to reach after the comparison.
+    needed: f64,
+}
+
+impl Lowered<'_> {
+    /// Adds what the comparison can add to what the pairs can reach, and moves those that still reach what is needed to
+    /// the front. Tells how many do.
+    #[inline(always)]
+    fn retain(
+        &self,
+        others: &mut [usize],
+        reachable: &mut [f64],
+        glance: impl Fn(&Sketch, &Sketch) -> Glance,
+    ) -> usize {
+        let mut kept = 0;
+        for place in 0..others.len() {
+            let other = others[place];
+            let most = reachable[place] + self.at_most[glance(self.own, &self.sketches[other]) as usize];
+            others[kept] = other;
+            reachable[kept] = most;
+            kept += usize::from(most >= self.needed);
+        }
+        kept
+    }
+}
+
+/// The order in which comparisons screen pairs: first those that lower most what an ordinary pair can reach.
+fn telling_first(comparisons: &[Weighted<'_>]) -> Vec<(usize, f64)> {
+    let most = |at: &usize| comparisons[*at].at_most.into_iter().fold(0.0, f64::max);
+    let lowered = |at: &usize| {
+        let c = &comparisons[*at];
+        let ordinary = match c.comparator.glanced() {
+            Some(FieldKind::Uscc | FieldKind::IdNumber) => Glance::Conflict,
+            Some(FieldKind::OrgName) => Glance::Unequal,
+            Some(FieldKind::Address) => Glance::AtMostRelated,
+            Some(FieldKind::Code | FieldKind::Account | FieldKind::Category) => Glance::Different,
+            Some(FieldKind::Phone | FieldKind::PersonName) => Glance::Different,
+            _ => Glance::Unknown,
+        };
+        c.most - c.at_most[ordinary as usize]
+    };
+    let mut order: Vec<usize> = (0..comparisons.len()).collect();
+    order.sort_by(|a, b| lowered(b).total_cmp(&lowered(a)).then(a.cmp(b)));
+    let mut rest = 0.0;
+    let mut out: Vec<(usize, f64)> = order
+        .iter()
+        .rev()
+        .map(|at| {
+            let behind = rest;
+            rest += most(at);
+            (*at, behind)
+        })
+        .collect();
+    out.reverse();
+    out
 }
 
 /// How much work a comparison of a kind is, beside others.
@@ -377,6 +495,47 @@ mod tests {
             let (level, value) = c.comparator.level(row_a, row_b);
             let most = c.at_most(c.values.sketch(row_a[0]), c.values.sketch(row_b[0]));
             prop_assert!(c.weight(level, value) <= most + ROUNDING, "{level:?}");
+        }
+
+        #[test]
+        fn screening_keeps_every_pair_that_scores(
+            rows in proptest::collection::vec(
+                (
+                    "91330100MA2W1X2Y3[XYZ]|91440300192203821[56]|",
+                    "1[0-2]{10}|",
+                    "(杭州|宁波)?[康瑞端]{2}(医药|器械)?(有限公司)?",
+                    "[王张][伟玮]{1,2}|",
+                    "浙江省(杭州|宁波)市(文一|人民)路[1-3]号|",
+                ),
+                2..8,
+            ),
+            least in -20.0..20.0f64,
+        ) {
+            let kinds =
+                [FieldKind::Uscc, FieldKind::Phone, FieldKind::OrgName, FieldKind::PersonName, FieldKind::Address];
+            let fields = kinds.iter().zip(["a", "b", "c", "d", "e"]);
+            let fields = fields.map(|(kind, name)| Field { name: name.to_owned(), kind: *kind }).collect();
+            let mut records = Records::new(Schema { fields });
+            let column = |of: fn(&(String, String, String, String, String)) -> &String| -> Vec<&str> {
+                rows.iter().map(|row| of(row).as_str()).collect()
+            };
+            records.extend(0, &[column(|r| &r.0), column(|r| &r.1), column(|r| &r.2), column(|r| &r.3), column(|r| &r.4)]);
+            let scorer = Scorer::new(&Model::shipped(records.schema()), &records);
+            let block: Vec<u32> = (0..rows.len() as u32).collect();
+            let mut screen = Screen::default();
+            scorer.screen(&block, &mut screen);
+            for at in 0..block.len() {
+                let all: Vec<usize> = (at + 1..block.len()).collect();
+                let mut kept = all.clone();
+                screen.retain(&scorer, at, &mut kept, least);
+                for other in all {
+                    let score = scorer.score(block[at], block[other], least);
+                    prop_assert!(score.is_none() || kept.contains(&other));
+                    if kept.contains(&other) {
+                        prop_assert_eq!(screen.score(&scorer, &block, [at, other], least), score);
+                    }
+                }
+            }
         }
     }
 }

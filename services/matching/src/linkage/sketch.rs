@@ -72,7 +72,7 @@ impl Sketch {
     }
 
     /// What the sketches of two values of a kind tell about their level. Never wrong, often [`Glance::Unknown`].
-    #[inline]
+    #[inline(always)]
     pub fn glance(kind: FieldKind, a: &Self, b: &Self) -> Glance {
         if a.number == 0 || b.number == 0 {
             return Glance::Missing;
@@ -89,7 +89,7 @@ impl Sketch {
                 Glance::Different
             }
             FieldKind::Category => Glance::Different,
-            FieldKind::Phone if !may_be_phones((a.mask, b.mask)) || phones_differ(a, b) => Glance::Different,
+            FieldKind::Phone if phones_differ(a, b) || !may_be_phones((a.mask, b.mask)) => Glance::Different,
             FieldKind::Phone => Glance::Unequal,
             FieldKind::OrgName if a.tag != b.tag => Glance::Unequal,
             FieldKind::PersonName if a.tag >> 24 == 0 || b.tag >> 24 == 0 || a.tag == b.tag => {

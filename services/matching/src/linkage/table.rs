@@ -1,5 +1,6 @@
 //! Tables of text in, clusters and explained pairs out: all of `lianjing match` but reading and writing files.
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::batch::{Linked, Options, Report, link};
@@ -233,7 +234,7 @@ fn load(tables: &[Table], layouts: &[Layout]) -> Records {
     for (at, (table, layout)) in tables.iter().zip(layouts).enumerate() {
         let columns: Vec<Vec<&str>> = layout
             .bindings
-            .iter()
+            .par_iter()
             .map(|b| table.column(b.column).collect())
             .collect();
         records.extend(at as u8, &columns);

@@ -129,8 +129,17 @@ fn fit_m(records: &Records, model: &mut Model, options: &Options) -> Result<(), 
             model.block_records_max,
             options.across_sources,
         );
-        let (patterns, _) =
-            blocks.for_each_pair(records, |_, ()| {}, |(), _, a, b| Some(scorer.pattern(a, b)));
+        let (patterns, _) = blocks.for_each_pair(
+            records,
+            |_, ()| {},
+            |(), block, at, others, out| {
+                out.extend(
+                    others
+                        .iter()
+                        .map(|other| scorer.pattern(block[at], block[*other])),
+                );
+            },
+        );
         let mut counts: BTreeMap<Pattern, f64> = BTreeMap::new();
         for pattern in patterns {
             *counts.entry(pattern).or_insert(0.0) += 1.0;

@@ -18,18 +18,23 @@ use crate::{Address, PersonName, han};
 /// The number of a value that is not there.
 pub const MISSING: u32 = 0;
 
+/// Symbols of a value that its key tells.
+const KEY_SYMBOLS_MAX: usize = 128;
+
 /// Distinct values of a field. Number 0 is the missing value.
 #[derive(Debug, Clone)]
 pub struct Values {
     kind: FieldKind,
     texts: String,
     text_ends: Vec<usize>,
+    /// Symbols of the values and the keys of them; of names of organisations neither is kept.
     symbols: Vec<u16>,
     symbol_ends: Vec<usize>,
+    symbol_keys: Vec<u64>,
     sketches: Vec<Sketch>,
     /// For names of organisations: the names taken apart, and their blocking keys.
     orgs: Vec<OrgName>,
-    org_keys: [Lists; KEY_KINDS],
+    org_keys: OrgKeyLists,
     /// For names of persons and for addresses: the same.
     persons: Vec<PersonName>,
     addresses: Vec<Address>,
@@ -55,10 +60,32 @@ impl Lists {
         self.ends.push(self.keys.len() as u32);
     }
 
+    /// Adds lists behind the others.
+    fn append(&mut self, other: &Self) {
+        let before = self.keys.len() as u32;
+        self.keys.extend_from_slice(&other.keys);
+        self.ends.extend(other.ends.iter().map(|end| before + end));
+    }
+
     fn of(&self, number: usize) -> &[u64] {
         let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.keys[start as usize..self.ends[number] as usize]
     }
+}
+
+/// Lists by kind of key.
+type OrgKeyLists = [Lists; KEY_KINDS];
+
+/// The blocking keys of names.
+fn org_key_lists(names: &[OrgName]) -> OrgKeyLists {
+    let mut lists = OrgKeyLists::default();
+    for name in names {
+        for (kind, key) in name.blocking_keys() {
+            lists[kind as usize].keys.push(key);
+        }
+        lists.iter_mut().for_each(Lists::close);
+    }
+    lists
 }
 
 impl Values {
@@ -69,6 +96,11 @@ impl Values {
             text_ends: vec![0, 0],
             symbols: Vec::new(),
             symbol_ends: vec![0, 0],
+            symbol_keys: if kind == FieldKind::OrgName {
+                Vec::new()
+            } else {
+                vec![symbols_key(&[])]
+            },
             sketches: vec![Sketch::default()],
             orgs: Vec::new(),
             org_keys: Default::default(),
@@ -86,7 +118,7 @@ impl Values {
     pub fn add_all(&mut self, raw: &[&str]) -> Vec<u32> {
         let kind = self.kind;
         let mut numbers = Vec::with_capacity(raw.len());
-        self.reserve(raw.len());
+        self.reserve(raw.len(), raw.iter().map(|text| text.len()).sum());
         for chunk in raw.chunks(1 << 16) {
             let normal: Vec<(Cow<'_, str>, u64)> = chunk
                 .par_iter()
@@ -114,16 +146,27 @@ impl Values {
     }
 
     /// Makes room for new values, so that growing copies nothing. Room that is not used costs no memory.
-    fn reserve(&mut self, values: usize) {
+    fn reserve(&mut self, values: usize, bytes: usize) {
         match self.kind {
-            FieldKind::OrgName => self.orgs.reserve(values),
+            FieldKind::OrgName => {
+                self.orgs.reserve(values);
+                for lists in &mut self.org_keys {
+                    lists.keys.reserve(values);
+                    lists.ends.reserve(values);
+                }
+            }
             FieldKind::PersonName => self.persons.reserve(values),
             FieldKind::Address => self.addresses.reserve(values),
             _ => {}
         }
+        if self.kind != FieldKind::OrgName {
+            self.symbols.reserve(bytes);
+            self.symbol_ends.reserve(values);
+            self.symbol_keys.reserve(values);
+        }
         self.sketches.reserve(values);
+        self.texts.reserve(bytes);
         self.text_ends.reserve(values);
-        self.symbol_ends.reserve(values);
         self.terms.reserve(values);
         self.term_counts.reserve(values);
     }
@@ -139,19 +182,22 @@ impl Values {
         let number = self.sketches.len() as u32;
         self.texts.push_str(text);
         self.text_ends.push(self.texts.len());
-        let start = self.symbols.len();
-        self.symbols.extend(symbols(text));
-        let symbols = &self.symbols[start..];
         let mut sketch = Sketch {
             number,
-            mask: mask(symbols),
             ..Sketch::default()
         };
-        if self.kind == FieldKind::Phone {
-            sketch.of_phone(symbols);
+        if self.kind != FieldKind::OrgName {
+            let start = self.symbols.len();
+            self.symbols.extend(symbols(text));
+            let symbols = &self.symbols[start..];
+            sketch.mask = mask(symbols);
+            if self.kind == FieldKind::Phone {
+                sketch.of_phone(symbols);
+            }
+            self.symbol_keys.push(symbols_key(symbols));
+            self.symbol_ends.push(self.symbols.len());
         }
         self.sketches.push(sketch);
-        self.symbol_ends.push(self.symbols.len());
         self.lookup.insert_unique(hash, (hash, number), |(hash, _)| *hash);
         number
     }
@@ -163,34 +209,44 @@ impl Values {
             FieldKind::IdNumber => self.check(|text| IdNumber::parse(text).is_ok()),
             FieldKind::PersonName => {
                 let from = self.persons.len();
-                self.persons.extend(self.read(from, PersonName::parse));
+                let mut persons = std::mem::take(&mut self.persons);
+                persons.par_extend(self.read(from, PersonName::parse));
+                self.persons = persons;
                 for (sketch, name) in self.sketches[from..].iter_mut().zip(&self.persons[from..]) {
                     sketch.of_person(name);
                 }
             }
             FieldKind::Address => {
                 let from = self.addresses.len();
-                self.addresses.extend(self.read(from, Address::parse));
+                let mut addresses = std::mem::take(&mut self.addresses);
+                addresses.par_extend(self.read(from, |text| {
+                    let mut address = Address::parse(text);
+                    // What is compared are its parts and their keys.
+                    address.display = Box::default();
+                    address
+                }));
+                self.addresses = addresses;
                 for (sketch, address) in self.sketches[from..].iter_mut().zip(&self.addresses[from..]) {
                     sketch.of_address(address);
                 }
             }
             FieldKind::OrgName => {
-                let new = self.read(self.orgs.len(), |text| {
+                let from = self.orgs.len();
+                let mut orgs = std::mem::take(&mut self.orgs);
+                orgs.par_extend(self.read(from, |text| {
                     let mut name = OrgName::parse(text);
-                    let keys: Vec<(KeyKind, u64)> = name.blocking_keys().collect();
                     // Their keys are compared, and the text is kept as it was written.
                     name.display = Box::default();
                     name.key_loose = Box::default();
-                    (name, keys)
-                });
-                for (name, keys) in new {
-                    self.orgs.push(name);
-                    for (kind, key) in keys {
-                        self.org_keys[kind as usize].keys.push(key);
+                    name
+                }));
+                let keys: Vec<OrgKeyLists> = orgs[from..].par_chunks(1 << 10).map(org_key_lists).collect();
+                for lists in keys {
+                    for (all, new) in self.org_keys.iter_mut().zip(lists) {
+                        all.append(&new);
                     }
-                    self.org_keys.iter_mut().for_each(Lists::close);
                 }
+                self.orgs = orgs;
             }
             _ => {}
         }
@@ -214,20 +270,23 @@ impl Values {
     }
 
     /// Notes which of the new codes hold.
-    fn check(&mut self, holds: impl Fn(&str) -> bool + Sync) {
+    fn check(&mut self, holds: impl Fn(&str) -> bool + Sync + Send) {
         let from = self.terms.len();
-        let hold = self.read(from, holds);
+        let hold: Vec<bool> = self.read(from, holds).collect();
         for (sketch, holds) in self.sketches[from..].iter_mut().zip(hold) {
             sketch.tag = u32::from(holds);
         }
     }
 
     /// What `read` makes of the texts of the values from a number on.
-    fn read<T: Send>(&self, from: usize, read: impl Fn(&str) -> T + Sync) -> Vec<T> {
+    fn read<T: Send>(
+        &self,
+        from: usize,
+        read: impl Fn(&str) -> T + Sync + Send,
+    ) -> impl IndexedParallelIterator<Item = T> {
         (from..self.sketches.len())
             .into_par_iter()
-            .map(|number| read(self.text(number as u32)))
-            .collect()
+            .map(move |number| read(self.text(number as u32)))
     }
 
     /// The name of an organisation, taken apart.
@@ -279,10 +338,21 @@ impl Values {
         &self.texts[self.text_ends[number]..self.text_ends[number + 1]]
     }
 
-    /// Its symbols.
-    pub fn symbols(&self, number: u32) -> &[u16] {
+    /// Its symbols. Those of names of organisations, which are compared by their parts, are not kept.
+    pub fn symbols(&self, number: u32) -> Cow<'_, [u16]> {
+        if self.kind == FieldKind::OrgName {
+            return symbols(self.text(number)).collect();
+        }
         let number = number as usize;
-        &self.symbols[self.symbol_ends[number]..self.symbol_ends[number + 1]]
+        Cow::Borrowed(&self.symbols[self.symbol_ends[number]..self.symbol_ends[number + 1]])
+    }
+
+    /// The key of its symbols.
+    pub fn symbols_key(&self, number: u32) -> u64 {
+        match self.symbol_keys.get(number as usize) {
+            Some(key) => *key,
+            None => symbols_key(&self.symbols(number)),
+        }
     }
 
     pub fn mask(&self, number: u32) -> u64 {
@@ -317,6 +387,17 @@ impl Values {
     pub fn kind(&self) -> FieldKind {
         self.kind
     }
+}
+
+/// The key of symbols, of the first [`KEY_SYMBOLS_MAX`] of them.
+pub(super) fn symbols_key(symbols: &[u16]) -> u64 {
+    let mut bytes = [0u8; 2 * KEY_SYMBOLS_MAX];
+    let mut length = 0;
+    for unit in symbols.iter().take(KEY_SYMBOLS_MAX) {
+        bytes[length..length + 2].copy_from_slice(&unit.to_le_bytes());
+        length += 2;
+    }
+    xxh3_64(&bytes[..length])
 }
 
 /// The form in which values of a kind are compared; empty when the text says nothing.

@@ -1,5 +1,8 @@
 //! Legal forms and other ends of names: what an organisation is.
 
+use std::sync::OnceLock;
+
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 /// What an organisation is in law or by its sign, as the end of its name says.
@@ -161,14 +164,32 @@ const FORMS: &[(&str, OrgForm)] = &[
     ("工作室", OrgForm::Studio),
 ];
 
+/// [`FORMS`] by their last character, the longest first.
+fn forms() -> &'static HashMap<char, Vec<(&'static str, OrgForm)>> {
+    static FORMS_BY_END: OnceLock<HashMap<char, Vec<(&str, OrgForm)>>> = OnceLock::new();
+    FORMS_BY_END.get_or_init(|| {
+        let mut map: HashMap<char, Vec<(&str, OrgForm)>> = HashMap::new();
+        for (end, form) in FORMS {
+            if let Some(last) = end.chars().next_back() {
+                map.entry(last).or_default().push((end, *form));
+            }
+        }
+        for forms in map.values_mut() {
+            forms.sort_by_key(|(end, _)| std::cmp::Reverse(end.len()));
+        }
+        map
+    })
+}
+
 /// The form at the end of a text, and the bytes before it. Forms must leave something to name.
 pub(super) fn form_at_end(text: &str) -> (OrgForm, usize) {
-    FORMS
-        .iter()
-        // The last byte rules most of them out before the rest is looked at.
-        .filter(|(end, _)| text.as_bytes().last() == end.as_bytes().last())
-        .filter(|(end, _)| text.len() > end.len() && text.ends_with(end))
-        .max_by_key(|(end, _)| end.len())
+    let last = text.chars().next_back();
+    last.and_then(|last| forms().get(&last))
+        .and_then(|forms| {
+            forms
+                .iter()
+                .find(|(end, _)| text.len() > end.len() && text.ends_with(end))
+        })
         .map_or((OrgForm::Unsaid, text.len()), |(end, form)| {
             (*form, text.len() - end.len())
         })

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::form::{OrgForm, form_at_end};
 use super::words::{Trades, trades_in};
 use super::{OrgBranch, OrgFormer, OrgKeys, OrgName, latin};
-use crate::han::{is_han, is_numeral, numeral, shape, simplify, tidy};
+use crate::han::{is_han, is_numeral, numeral, shape, simplified, tidy};
 use crate::name::{parent_of_key, strict_key};
 use crate::places::{self, Place};
 use crate::{hash, pinyin};
@@ -56,7 +56,7 @@ fn former(text: &str) -> Option<OrgFormer> {
 }
 
 fn body_of(key_strict: &str, display: &str) -> OrgName {
-    let simple = simplify(key_strict);
+    let simple = simplified(key_strict);
     let flat = without_branch_brackets(&simple);
     let branch = parent_of_key(&flat).and_then(|parent| {
         // The same cut in the unsimplified key, so that the parent's strict key is what a register has.
@@ -65,7 +65,7 @@ fn body_of(key_strict: &str, display: &str) -> OrgName {
         Some((&key_strict[..at], parent, &flat[parent.len()..]))
     });
     let mut parts = if simple.chars().any(is_han) {
-        Parts::chinese(branch.map_or(simple.as_str(), |(_, parent, _)| parent))
+        Parts::chinese(branch.map_or(&*simple, |(_, parent, _)| parent))
     } else {
         latin::parts(display)
     };
@@ -249,11 +249,12 @@ impl Parts {
         lead.unwrap_or_else(|| body.chars().count())
     }
 
-    pub(super) fn finish(self, key_strict: &str, display: &str, branch: Option<OrgBranch>) -> OrgName {
-        let core_full = match self.ordinal {
-            Some(n) => format!("{}第{n}", self.core),
-            None => self.core.clone(),
-        };
+    pub(super) fn finish(mut self, key_strict: &str, display: &str, branch: Option<OrgBranch>) -> OrgName {
+        let stem = hash::key(if self.core.is_empty() { "第" } else { &self.core });
+        let mut core_full = std::mem::take(&mut self.core);
+        if let Some(n) = self.ordinal {
+            core_full = format!("{core_full}第{n}");
+        }
         let empty = key_strict.is_empty();
         let short = matches!(self.form, OrgForm::Unsaid);
         let key_loose = if empty {
@@ -266,7 +267,7 @@ impl Parts {
             strict: hash::key(key_strict),
             loose: hash::key(&key_loose),
             core: if empty { 0 } else { hash::key(&core_full) },
-            stem: hash::key(if self.core.is_empty() { "第" } else { &self.core }),
+            stem,
             shape: hash::chars(core_full.chars().map(shape)),
             sound: hash::key(&letters),
             brand: self.brand.map_or(0, hash::key),
@@ -352,6 +353,9 @@ fn belongs_to_core(written: &str, place: Place, lead: usize, form: OrgForm) -> b
 
 /// A region that ends the body, behind two characters at least.
 fn region_at_end(body: &str, above: Option<Place>) -> Option<(usize, Place)> {
+    if !places::may_end(body) {
+        return None;
+    }
     body.char_indices().skip(2).find_map(|(at, _)| {
         let found = places::front(&body[at..], above)?;
         (at + found.length == body.len()).then_some((at, found.place))

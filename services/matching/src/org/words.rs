@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use serde::{Deserialize, Serialize};
 
 use crate::hash;
@@ -55,10 +55,16 @@ impl Trades {
 
     /// The first word of each class, in the order of the dictionary.
     pub fn words(self) -> impl Iterator<Item = &'static str> {
-        (0u8..)
-            .zip(TRADES)
-            .filter(move |(at, _)| Trades::class(*at).is_within(self))
-            .map(|(_, (chinese, _))| chinese.split(' ').next().unwrap_or_default())
+        let classes = |mut bits: u128, from: usize| {
+            std::iter::from_fn(move || {
+                let at = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+                bits &= bits - 1;
+                Some(from + at)
+            })
+        };
+        classes(self.0, 0)
+            .chain(classes(self.1, 128))
+            .filter_map(|class| TRADES.get(class)?.0.split(' ').next())
     }
 }
 
@@ -295,6 +301,8 @@ fn dictionary() -> &'static Dictionary {
         }
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
+            // Names are short and many: a table of transitions is worth its memory.
+            .kind(Some(AhoCorasickKind::DFA))
             .build(words.iter().map(|(word, _)| word))
             .ok();
         Dictionary {

@@ -1,5 +1,9 @@
 //! Surnames that are read unlike the character's common reading, and surnames of two characters.
 
+use std::sync::OnceLock;
+
+use hashbrown::HashMap;
+
 /// (surname, readings as a surname, the usual one first). Where the usual reading of the character happens
 /// to be the surname's in one dictionary it need not be in the next, so the list holds all of them.
 const READINGS: &[(&str, &str)] = &[
@@ -153,10 +157,9 @@ const COMPOUND: &[&str] = &[
 
 /// Readings of a surname that differ from, or complete, those of its characters.
 pub(super) fn readings(surname: &str) -> Option<impl Iterator<Item = &'static str>> {
-    READINGS
-        .iter()
-        .find(|(name, _)| *name == surname)
-        .map(|(_, readings)| readings.split(' '))
+    static READINGS_OF: OnceLock<HashMap<&str, &str>> = OnceLock::new();
+    let readings = READINGS_OF.get_or_init(|| READINGS.iter().copied().collect());
+    readings.get(surname).map(|readings| readings.split(' '))
 }
 
 /// Whether two characters are a surname.
