@@ -157,6 +157,7 @@ impl Alerts {
         let run = runs::by_id(&mut *tx, &row.seen_run).await?;
         let form = runs::rule_form(&mut *tx, &row.seen_run, &row.rule_id).await?;
         let occurrences = runs::occurrences(&mut *tx, row.alert_no).await?;
+        let closures = records::closures(&mut *tx, row.alert_no).await?;
         tx.rollback().await?;
         Ok(AlertExplanation {
             alert,
@@ -169,6 +170,7 @@ impl Alerts {
             table_versions: run.table_versions,
             evidence_digest: row.evidence_digest,
             occurrences,
+            closures,
         })
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod cases;
 mod compact;
+mod compute;
 pub mod data;
 mod engine;
 mod error;
@@ -21,6 +22,7 @@ mod screening;
 pub mod session;
 pub mod sql;
 mod values;
+mod yielding;
 
 pub use engine::Engine;
 pub use error::{CollisionError, Result};

@@ -16,6 +16,7 @@ use crate::error::{CollisionError, Result};
 use crate::functions;
 use crate::memory::EnginePool;
 use crate::sql::compact_lists::CompactLists;
+use crate::yielding::YieldAboveJoins;
 
 /// What a run may use at most.
 #[derive(Debug, Clone)]
@@ -119,6 +120,7 @@ pub async fn open(
         .with_runtime_env(runtime)
         .with_default_features()
         .with_physical_optimizer_rule(Arc::new(CompactViews))
+        .with_physical_optimizer_rule(Arc::new(YieldAboveJoins))
         .build();
     let mut context = SessionContext::new_with_state(state);
     context

@@ -278,6 +278,17 @@ pub struct AlertExplanation {
     pub evidence_digest: String,
     /// Newest first: (run id, as_of, rule version, evidence digest).
     pub occurrences: Vec<(String, NaiveDate, u32, String)>,
+    /// Newest first.
+    pub closures: Vec<Closure>,
+}
+
+/// That a person closed an alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closure {
+    pub actor: String,
+    pub reason: String,
+    /// RFC 3339, UTC.
+    pub closed_at: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

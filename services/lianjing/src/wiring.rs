@@ -54,6 +54,12 @@ pub async fn open(global: &Global, opening: Opening) -> CliResult<Wired> {
                 "cannot make a temporary folder: {e}; set TMPDIR to one that can be written"
             ))
         })?),
+        Opening::Existing if !global.data.exists() => {
+            return Err(CliError::failed(format!(
+                "{} does not exist; `lianjing sync --files DIR` makes and fills it, --data or LIANJING_DATA names another / 数据目录不存在",
+                global.data.display()
+            )));
+        }
         Opening::Existing if !global.data.join("catalog.sqlite").exists() => {
             tell(&format!(
                 "{} had no data and is made empty; `lianjing sync --files DIR` fills it, --data names another",

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use domain::ports::{Screener, ScreeningPort};
 use domain::screening::{CheckKind, Reason, ScreenRequest, Screening};
 use domain::{Failure, FailureKind, ports};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::checks;
 use crate::input::{
@@ -65,6 +65,8 @@ pub struct Index {
     /// By filing number.
     pub(crate) filings: Grouped<FilingRow>,
     datasets: HashMap<Box<str>, DatasetState>,
+    /// Hospitals that have agreements.
+    with_agreements: HashSet<Box<str>>,
 }
 
 impl Index {
@@ -83,9 +85,11 @@ impl Index {
                 .chain(&party.aliases)
                 .map(move |name| (at as u32, &**name))
         }));
+        let with_agreements = input.agreements.iter().map(|a| a.hospital_id.clone()).collect();
         Self {
             snapshot: input.snapshot,
             settings,
+            with_agreements,
             by_id,
             by_uscc,
             names,
@@ -121,6 +125,13 @@ impl Index {
 
     pub(crate) fn hospital(&self, hospital_id: &str) -> Option<&HospitalRow> {
         self.hospitals.of(hospital_id).first()
+    }
+
+    /// Whether rows speak of the hospital; true where no row could.
+    pub(crate) fn knows_hospital(&self, hospital_id: &str) -> bool {
+        !self.has("hospitals")
+            || self.hospital(hospital_id).is_some()
+            || self.with_agreements.contains(hospital_id)
     }
 
     /// Whether the dataset was synced and has rows.

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 use domain::alert::{Alert, AlertEventKind, AlertState};
+use domain::ports::Closure;
 use domain::rule::Severity;
 
 use super::content::{Detail, Facts};
@@ -400,6 +401,23 @@ async fn exists(tx: &mut dyn Transaction, id: &str) -> Result<bool> {
 pub async fn save(tx: &mut dyn Transaction, rows: &[&AlertRow]) -> Result<()> {
     let cells = rows.iter().map(|row| row.cells()).collect();
     insert_many(tx, "storing alerts", "alerts", COLUMNS, UPSERT, cells).await
+}
+
+/// Who closed an alert and why, newest first.
+pub async fn closures(tx: &mut dyn Transaction, alert_no: i64) -> Result<Vec<Closure>> {
+    let sql = "select actor, reason, closed_at from closures where alert_no = $1 order by revision desc";
+    let rows = tx
+        .fetch("reading closures", sql.into(), vec![alert_no.into()])
+        .await?;
+    rows.into_iter()
+        .map(|mut row| {
+            Ok(Closure {
+                actor: row.text()?,
+                reason: row.text()?,
+                closed_at: row.text()?,
+            })
+        })
+        .collect()
 }
 
 /// Records that a person closed an alert.

@@ -18,8 +18,9 @@ use futures::StreamExt;
 use tokio::sync::Mutex;
 
 use crate::cases::{mutate, run as case_run};
+use crate::compute::Compute;
 use crate::data::{Snapshot, SnapshotSource};
-use crate::error::Result;
+use crate::error::{CollisionError, Result};
 use crate::graphs::Graphs;
 use crate::graphs::questions::PartyQuestions;
 use crate::rules::{Bundle, LoadedRule};
@@ -41,6 +42,7 @@ pub struct Engine {
     /// The newest snapshot that was asked about parties.
     parties: Mutex<Option<Arc<PartyQuestions>>>,
     screening: Arc<Desk>,
+    compute: Compute,
 }
 
 impl Engine {
@@ -64,6 +66,7 @@ impl Engine {
             graphs,
             parties: Mutex::default(),
             screening: Arc::new(screening),
+            compute: Compute::new().map_err(|e| CollisionError::Source(Failure::internal(&e)))?,
         })
     }
 
@@ -128,7 +131,8 @@ impl CollisionPort for Engine {
             snapshot: self.source.snapshot(request.snapshot).await?,
             graphs: self.graphs.clone(),
         };
-        Ok(runner.run(&request, progress.as_ref()).await?)
+        let running = async move { runner.run(&request, progress.as_ref()).await };
+        Ok(self.compute.run(running).await??)
     }
 
     async fn test_rules(&self, rule: Option<String>) -> std::result::Result<Vec<RuleCaseResult>, Failure> {
@@ -175,17 +179,23 @@ impl QueryPort for Engine {
         } else {
             request.max_rows
         };
-        let items = query::answer(
-            self.runtime.clone(),
-            &snapshot,
-            &self.bundle,
-            &request.sql,
-            rows_max,
-            &self.limits,
-            &self.graphs,
-        )
-        .await?;
-        Ok(Box::pin(items.map(|item| item.map_err(Failure::from))))
+        let (runtime, bundle) = (self.runtime.clone(), self.bundle.clone());
+        let (limits, graphs) = (self.limits.clone(), self.graphs.clone());
+        let answer = async move {
+            query::answer(
+                runtime,
+                &snapshot,
+                &bundle,
+                &request.sql,
+                rows_max,
+                &limits,
+                &graphs,
+            )
+            .await
+        };
+        let items = self.compute.run(answer).await??;
+        let items = items.map(|item| item.map_err(Failure::from)).boxed();
+        Ok(Box::pin(self.compute.stream(items)))
     }
 
     async fn snapshots(&self, limit: usize) -> std::result::Result<Vec<(i64, String, String)>, Failure> {

@@ -66,7 +66,7 @@ impl PartyQuestions {
         self.snapshot.id()
     }
 
-    /// Parties by party id, USCC, ID number, staff id, supplier id or name.
+    /// Parties by party id, USCC, ID number, staff id, supplier id or name: their own, or another that a row uses for them.
     pub async fn find(&self, text: &str) -> Result<Vec<PartyInfo>> {
         let mut parties = Vec::new();
         for id in self.matches(text).await? {
@@ -85,7 +85,8 @@ impl PartyQuestions {
             .map(|n| n.as_str().to_owned())
             .unwrap_or_default();
         let by_party = "select party_id from parties where party_id = $text or uscc = $uscc or id_number = $number \
-                        or name = $text or name_key(name) = $key";
+                        or name = $text or name_key(name) = $key \
+                        or strpos(aliases, '\"' || $text || '\"') > 0 or strpos('|' || aliases || '|', '|' || $text || '|') > 0";
         let key = matching::strict_key(text);
         let values = [
             ("text", text),

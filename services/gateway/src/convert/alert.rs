@@ -180,5 +180,14 @@ pub fn explanation_to_proto(explanation: &AlertExplanation) -> pb::ExplainAlertR
                 evidence_digest: digest.clone(),
             })
             .collect(),
+        closures: explanation
+            .closures
+            .iter()
+            .map(|closure| pb::Closure {
+                actor: closure.actor.clone(),
+                reason: closure.reason.clone(),
+                closed_at: closure.closed_at.clone(),
+            })
+            .collect(),
     }
 }

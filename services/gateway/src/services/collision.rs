@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use domain::Failure;
 use domain::ports::{CollisionPort, EvidenceCheck, EvidenceRef, Rule, RunRequest};
 use proto::v1 as pb;
@@ -106,6 +107,9 @@ impl CollisionService for Services {
     }
 }
 
+/// Earliest day that a run may look from: before the oldest law that a rule rests on.
+const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(1990, 1, 1).expect("a day of the calendar");
+
 impl Services {
     fn parse_run(&self, request: pb::RunRulesRequest) -> Result<RunRequest, Failure> {
         let known: HashSet<String> = self
@@ -134,13 +138,22 @@ impl Services {
             )
             .with("field", "snapshot"));
         }
+        let today = self.ports.clock.today();
+        let as_of = convert::date_of_request("as_of", &request.as_of)?.unwrap_or(today);
+        // A later day would make alerts stale that no run of today could open again.
+        if as_of > today || as_of < FIRST_DAY {
+            return Err(Failure::invalid(
+                "INVALID_FIELD",
+                format!("as_of is {as_of}; it takes {FIRST_DAY} to {today} (today in China)"),
+            )
+            .with("field", "as_of"));
+        }
         let mut rules = request.rule_ids;
         rules.sort();
         rules.dedup();
         Ok(RunRequest {
             rules,
-            as_of: convert::date_of_request("as_of", &request.as_of)?
-                .unwrap_or_else(|| self.ports.clock.today()),
+            as_of,
             snapshot: request.snapshot,
             threads: match request.threads {
                 0 => self.options.threads,

@@ -383,7 +383,7 @@ fn known_dataset(name: &str) -> Result<(), Failure> {
     dataset(name).map(|_| ()).ok_or_else(|| {
         Failure::invalid(
             "UNKNOWN_DATASET",
-            format!("{name:?} is no dataset of the data model; `lianjing sql \"show tables\"` lists them"),
+            format!("{name:?} is no dataset of the data model; `lianjing datasets` lists them"),
         )
         .with("dataset", name)
     })

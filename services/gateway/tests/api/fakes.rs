@@ -405,6 +405,7 @@ impl AlertsPort for World {
             occurrences: vec![("run-1".into(), alert.as_of, 3, digest.clone())],
             evidence_digest: digest,
             alert,
+            closures: Vec::new(),
         })
     }
 

@@ -1,7 +1,9 @@
 //! `lianjing alerts` and `lianjing replay`.
 
+use std::collections::{BTreeSet, HashMap};
+
 use clap::{Args, Subcommand};
-use domain::alert::{Alert, AlertEvent};
+use domain::alert::{Alert, AlertEvent, AlertState};
 use gateway::convert;
 use proto::v1 as pb;
 use tokio_stream::StreamExt as _;
@@ -191,7 +193,52 @@ pub async fn text_of(alert: &Alert, connection: &Connection, output: &Output) ->
         Err(status) if status.code() == tonic::Code::NotFound => None,
         Err(status) => return Err(status.into()),
     };
-    Ok(show::alert_text(alert, rule.as_ref(), output.lang))
+    let context = show::Context {
+        rule,
+        batches: batch_names(alert, connection).await?,
+        closures: match alert.state {
+            AlertState::Closed => {
+                let request = pb::ExplainAlertRequest {
+                    alert_id: alert.alert_id.clone(),
+                };
+                connection
+                    .alerts()
+                    .explain_alert(request)
+                    .await?
+                    .into_inner()
+                    .closures
+            }
+            _ => Vec::new(),
+        },
+    };
+    Ok(show::alert_text(alert, &context, output.lang))
+}
+
+/// Digest -> name of the raw batches that an alert's evidence comes from.
+async fn batch_names(alert: &Alert, connection: &Connection) -> CliResult<HashMap<String, String>> {
+    let digests: BTreeSet<&str> = alert.evidence.iter().map(|row| row.batch.as_str()).collect();
+    // Digests are hexadecimal; anything else is of no batch and stays out of the query.
+    let listed: Vec<String> = digests
+        .into_iter()
+        .filter(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_hexdigit()))
+        .map(|d| format!("'{d}'"))
+        .collect();
+    if listed.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let sql = format!(
+        "select digest, name from _batches where digest in ({})",
+        listed.join(", ")
+    );
+    // Without them the rows are cited by the batch's digest.
+    let rows = super::sql::texts(&sql, connection).await.unwrap_or_default();
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| match <[String; 2]>::try_from(row) {
+            Ok([digest, name]) => Some((digest, name)),
+            Err(_) => None,
+        })
+        .collect())
 }
 
 async fn watch(args: &WatchArgs, connection: &Connection, output: &mut Output) -> CliResult {

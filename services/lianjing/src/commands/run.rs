@@ -93,6 +93,12 @@ pub async fn run(args: &RunArgs, threads: usize, connection: &Connection, output
         params,
         request_id: String::new(),
     };
+    if !args.params.is_empty() {
+        tell(output.say(
+            "本次使用了不同的参数，其预警照常记录；不带 --param 再运行一次即恢复",
+            "this run has other parameters and its alerts are recorded as any; a run without --param restores them",
+        ));
+    }
     let started = connection.collisions().run_rules(request).await?.into_inner();
     match follow(connection, output, started.operation).await? {
         pb::operation::Result::Run(run) => tell_run(&convert::run_from_proto(run)?, output),

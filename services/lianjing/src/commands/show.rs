@@ -1,11 +1,13 @@
 //! How an alert reads in a terminal: what, who, why it may be lawful, and the rows it rests on.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use chrono::DateTime;
 use domain::alert::Alert;
 use domain::hit::percent_of_bp;
 use domain::rule::Severity;
-use domain::{Lang, Value, dataset};
+use domain::{ColumnType, Lang, Value, dataset};
 use proto::v1 as pb;
 
 /// Evidence rows shown in full.
@@ -22,8 +24,20 @@ pub fn severity(severity: Severity, lang: Lang) -> &'static str {
     }
 }
 
-/// The alert as paragraphs. `rule`: to say what may lawfully explain it.
-pub fn alert_text(alert: &Alert, rule: Option<&pb::Rule>, lang: Lang) -> String {
+/// What an alert is shown with.
+#[derive(Debug, Default)]
+pub struct Context {
+    /// To say what may lawfully explain it.
+    pub rule: Option<pb::Rule>,
+    /// Digest of a raw batch -> the file it is a copy of, or what was asked for.
+    pub batches: HashMap<String, String>,
+    /// Newest first.
+    pub closures: Vec<pb::Closure>,
+}
+
+/// The alert as paragraphs.
+pub fn alert_text(alert: &Alert, context: &Context, lang: Lang) -> String {
+    let rule = context.rule.as_ref();
     let say = |zh: &'static str, en: &'static str| if lang == Lang::Zh { zh } else { en };
     let both = |text: &pb::Bilingual| {
         if lang == Lang::Zh {
@@ -56,6 +70,26 @@ pub fn alert_text(alert: &Alert, rule: Option<&pb::Rule>, lang: Lang) -> String 
         say("主体", "subject"),
         pairs(alert.subject.iter())
     );
+    for closure in &context.closures {
+        let _ = writeln!(
+            out,
+            "  {}: {} {} {}",
+            say("关闭", "closed"),
+            local(&closure.closed_at),
+            closure.actor,
+            closure.reason
+        );
+    }
+    if rule.is_none() {
+        let _ = writeln!(
+            out,
+            "  {}",
+            say(
+                "该规则不在当前规则集中（用 --rules 指定其目录），无法列出依据和合法解释",
+                "its rule is not among those in force (--rules names their folder): basis and lawful explanations are missing"
+            )
+        );
+    }
     if let Some(rule) = rule {
         for basis in &rule.legal_basis {
             let _ = writeln!(
@@ -74,6 +108,14 @@ pub fn alert_text(alert: &Alert, rule: Option<&pb::Rule>, lang: Lang) -> String 
                 both(text)
             );
         }
+        for text in &rule.known_gaps {
+            let _ = writeln!(
+                out,
+                "  {}: {}",
+                say("规则的局限", "the rule does not see"),
+                both(text)
+            );
+        }
     }
     for hop in &alert.path {
         let _ = writeln!(out, "  {}: {}", say("路径", "path"), super::graph::hop_text(hop));
@@ -81,14 +123,14 @@ pub fn alert_text(alert: &Alert, rule: Option<&pb::Rule>, lang: Lang) -> String 
     let _ = writeln!(out, "  {} ({}):", say("证据", "evidence"), alert.evidence.len());
     for row in alert.evidence.iter().take(ROWS_SHOWN_MAX) {
         let batch = row.batch.get(..12).unwrap_or(&row.batch);
+        let file = context.batches.get(&row.batch).map_or(batch, String::as_str);
         let _ = writeln!(
             out,
-            "    {} {}  ({} {}, {} {batch}, {} {})",
+            "    {} {}  ({} {}, {file}, {} {})",
             row.dataset,
             pairs(row.key.iter()),
             say("来源", "source"),
             row.source,
-            say("批次", "batch"),
             say("行", "row"),
             row.row
         );
@@ -99,13 +141,15 @@ pub fn alert_text(alert: &Alert, rule: Option<&pb::Rule>, lang: Lang) -> String 
             .filter(|(name, value)| !value.is_null() && !row.key.contains_key(*name));
         let line: Vec<String> = shown
             .map(|(name, value)| {
-                let label = own.as_ref().and_then(|d| d.column(name)).map(|c| c.label());
-                let name = if lang == Lang::Zh {
-                    label.unwrap_or(name)
-                } else {
-                    name
+                let column = own.as_ref().and_then(|d| d.column(name));
+                let name = match column {
+                    Some(column) if lang == Lang::Zh => column.label(),
+                    _ => name.as_str(),
                 };
-                format!("{name}={}", one_line(value))
+                match column.map(|c| c.ty) {
+                    Some(ColumnType::Timestamp) => format!("{name}={}", local(&one_line(value))),
+                    _ => format!("{name}={}", one_line(value)),
+                }
             })
             .collect();
         let _ = writeln!(out, "      {}", line.join("  "));
@@ -129,6 +173,19 @@ pub fn alert_text(alert: &Alert, rule: Option<&pb::Rule>, lang: Lang) -> String 
         );
     }
     out
+}
+
+/// A moment as clocks in China show it, without a time of day at midnight; what is no moment stays as it is.
+fn local(moment: &str) -> String {
+    let Ok(utc) = DateTime::parse_from_rfc3339(moment) else {
+        return moment.to_owned();
+    };
+    let day = domain::clock::local_date(utc.to_utc());
+    let text = crate::commands::source::time_text(utc.timestamp_micros());
+    match text.ends_with(" 00:00:00") {
+        true => day.to_string(),
+        false => text,
+    }
 }
 
 fn pairs<'a>(entries: impl Iterator<Item = (&'a String, &'a Value)>) -> String {

@@ -83,6 +83,26 @@ pub async fn sql(args: &SqlArgs, connection: &Connection, output: &mut Output) -
     Ok(Done::Fully)
 }
 
+/// The rows of a query as texts.
+pub async fn texts(sql: &str, connection: &Connection) -> CliResult<Vec<Vec<String>>> {
+    let request = pb::QueryRequest {
+        sql: sql.to_owned(),
+        ..pb::QueryRequest::default()
+    };
+    let mut stream = connection.queries().query(request).await?.into_inner();
+    let mut texts = Vec::new();
+    while let Some(item) = stream.next().await {
+        if let Some(Item::Rows(rows)) = item?.item {
+            let cells = |values: Vec<pb::Value>| {
+                let values = values.into_iter().map(convert::value_from_proto);
+                values.map(|v| cell(&v)).collect()
+            };
+            texts.extend(rows.rows.into_iter().map(|row| cells(row.values)));
+        }
+    }
+    Ok(texts)
+}
+
 fn cell(value: &Value) -> String {
     one_line(value)
 }

@@ -38,6 +38,7 @@ pub struct SyncArgs {
 
 /// Percent with up to two places, as ten-thousandths.
 fn percent(text: &str) -> Result<u32, String> {
+    let text = text.trim_end_matches(['%', ' ']);
     let wrong = || format!("{text:?} is no percentage from 0 to 100 with at most two places");
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let all_digits = [whole, fraction]
@@ -209,10 +210,11 @@ mod tests {
             ("0.05", 5),
             ("100", 10_000),
             ("12.34", 1_234),
+            ("5%", 500),
         ] {
             assert_eq!(percent(text), Ok(bp));
         }
-        for wrong in ["", "-1", "100.01", "1.234", ".5", "1e2", "1%"] {
+        for wrong in ["", "-1", "100.01", "1.234", ".5", "1e2", "%"] {
             assert!(percent(wrong).is_err(), "{wrong}");
         }
     }

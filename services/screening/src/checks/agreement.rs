@@ -31,6 +31,7 @@ struct Bound<'a> {
 
 pub(crate) fn check(question: &Question<'_>) -> Vec<Reason> {
     let mut reasons = question.lacking(&["agreements"]);
+    reasons.extend(question.unknown_hospital());
     if question.standing == Standing::Undecided {
         reasons.push(undecided());
     }

@@ -49,6 +49,18 @@ impl<'a> Question<'a> {
         region.map_or(Province::Unknown, Province::Known)
     }
 
+    /// Why nothing can be said of the hospital: no row knows it, so that it may be mistyped.
+    pub fn unknown_hospital(&self) -> Option<Reason> {
+        let hospital_id = self.request.hospital_id.as_deref()?;
+        (!self.index.knows_hospital(hospital_id)).then(|| {
+            not_computed(
+                "HOSPITAL_UNKNOWN",
+                format!("数据中没有医疗机构“{hospital_id}”，请核对其编号"),
+                format!("no row knows the hospital {hospital_id:?}; see whether its id is right"),
+            )
+        })
+    }
+
     /// As [`Index::lacking`], each that applies.
     pub fn lacking(&self, datasets: &[&str]) -> Vec<Reason> {
         datasets

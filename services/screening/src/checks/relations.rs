@@ -17,6 +17,10 @@ const LAWFUL: (&str, &str) = (
 pub(crate) fn check(question: &Question<'_>) -> Vec<Reason> {
     let index = question.index;
     let mut reasons = question.lacking(&["staff", "relations"]);
+    if let Some(unknown) = question.unknown_hospital() {
+        reasons.push(unknown);
+        return reasons;
+    }
     // Declarations are the staff's own word; where they are kept they have to be fresh.
     if index.has("declarations") {
         reasons.extend(question.lacking(&["declarations"]));
