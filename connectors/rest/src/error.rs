@@ -111,6 +111,15 @@ pub enum RestError {
     #[error("stream {stream}: the list is not in ascending order of {field}, which keyset pagination needs")]
     Unsorted { stream: String, field: String },
     #[error(
+        "stream {stream}: more records follow, but none on the page has a {field} that can be read, so the next page \
+         cannot be asked for; the records have {members}; correct incremental.field or incremental.format"
+    )]
+    CursorUnreadable {
+        stream: String,
+        field: String,
+        members: String,
+    },
+    #[error(
         "stream {stream}: more than {size} records have the {field} {value}, so the next page cannot be asked for; raise pagination.size"
     )]
     CursorStuck {
@@ -194,6 +203,7 @@ impl From<RestError> for Failure {
             RestError::PageRepeated { .. } => (Precondition, "PAGE_REPEATED"),
             RestError::TooManyPages { .. } => (Precondition, "TOO_MANY_PAGES"),
             RestError::Unsorted { .. } => (Precondition, "UNSORTED"),
+            RestError::CursorUnreadable { .. } => (Invalid, "CURSOR_UNREADABLE"),
             RestError::CursorStuck { .. } => (Precondition, "CURSOR_STUCK"),
             RestError::BadPosition { .. } => (Precondition, "POSITION_INVALID"),
             RestError::KeysIncomplete { .. } => (Precondition, "KEYS_INCOMPLETE"),

@@ -6,6 +6,24 @@ use connector::json::Members;
 
 /// Deepest object that is looked into.
 const DEPTH_MAX: usize = 6;
+/// Records that are looked at, and members that are named, to say what records have.
+const NAMED_RECORDS: usize = 20;
+const NAMED_MEMBERS: usize = 40;
+
+/// The paths of the members that the first records have, for a message.
+pub fn members_text<'a>(records: impl Iterator<Item = &'a str>) -> String {
+    let members = members_of(records.take(NAMED_RECORDS));
+    let paths: Vec<&str> = members
+        .iter()
+        .take(NAMED_MEMBERS)
+        .map(|(path, _)| path.as_str())
+        .collect();
+    match members.len().saturating_sub(NAMED_MEMBERS) {
+        0 if paths.is_empty() => "no members".to_owned(),
+        0 => paths.join(", "),
+        more => format!("{} and {more} more", paths.join(", ")),
+    }
+}
 
 /// Paths of all members that are no objects, with their kinds (`text`, `number`, `bool`, `list`, `null`), in the order
 /// they are met; a member of several kinds has them joined with `|`.
