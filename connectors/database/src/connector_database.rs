@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use async_trait::async_trait;
 use chrono::DateTime;
 use connector::coerce::date::Zone;
+use connector::factory::secret::Secret;
 use connector::port::{RawBatch, RawStore};
 use connector::{Connector, Discovered, KeyBatch, Message, ReadRequest, Spec};
 use domain::ports::Result;
@@ -73,10 +74,10 @@ impl DatabaseConnector {
         let password = connection
             .password
             .as_ref()
-            .map(|p| p.value(&self.base))
+            .map(|secret| secret.resolve(&self.base))
             .transpose()?;
         let url = connection.url.as_deref().unwrap_or_default();
-        let password = password.as_deref();
+        let password = password.as_ref().map(Secret::reveal);
         let session: std::result::Result<Box<dyn Session>, DatabaseError> = match self.kind {
             Kind::Postgres => postgres::connect(url, password, &self.limits, &self.place)
                 .await

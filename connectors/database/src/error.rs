@@ -1,6 +1,7 @@
 //! What stops the sync of a database, and how a caller should react. What is wrong with one row is
 //! quarantined instead.
 
+use connector::factory::secret::SecretError;
 use domain::{Failure, FailureKind};
 
 /// Everything that can go wrong between the configuration and the last row. No message holds a password.
@@ -8,8 +9,8 @@ use domain::{Failure, FailureKind};
 pub enum DatabaseError {
     #[error("the configuration of the database source is wrong: {message}")]
     Config { message: String },
-    #[error("the secret {secret} cannot be read: {message}; set it before the sync")]
-    Secret { secret: String, message: String },
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     #[error(
         "this program was built without ODBC; build it with `--features odbc` (Debian needs unixodbc-dev), or use a \
          postgres:// or mysql:// url"
@@ -102,7 +103,7 @@ impl From<DatabaseError> for Failure {
     fn from(error: DatabaseError) -> Self {
         let (kind, reason) = match &error {
             DatabaseError::Config { .. } => (FailureKind::Invalid, "SOURCE_CONFIG_INVALID"),
-            DatabaseError::Secret { .. } => (FailureKind::Invalid, "SECRET_UNREADABLE"),
+            DatabaseError::Secret(_) => (FailureKind::Invalid, "SECRET_UNREADABLE"),
             DatabaseError::NoOdbc => (FailureKind::Invalid, "ODBC_MISSING"),
             DatabaseError::Query { .. } => (FailureKind::Invalid, "QUERY_INVALID"),
             DatabaseError::Columns { .. } => (FailureKind::Invalid, "COLUMNS_INVALID"),

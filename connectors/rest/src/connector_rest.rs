@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use connector::factory::secret::check_named;
 use connector::mapping::FieldMapping;
 use connector::plan::Assembler;
 use connector::{Connector, Discovered, KeyBatch, Message, RawBatch, RawStore, ReadRequest, Rejected, Spec};
@@ -32,6 +33,9 @@ use crate::stream::before;
 /// Records whose members are looked at to tell what a stream holds.
 const DISCOVER_RECORDS: usize = 20;
 
+/// Keys of the configuration that name secrets.
+const SECRETS: &[&str] = &["auth.value", "auth.password", "auth.client_secret", "auth.secret"];
+
 /// Reads one platform's interface.
 #[derive(Debug, Clone)]
 pub struct RestConnector {
@@ -43,6 +47,8 @@ impl RestConnector {
     /// `text` is the platform's TOML; relative paths in it start from `base`. Reads no file and asks nothing yet:
     /// secrets and certificates are read anew by each check, discovery and sync.
     pub fn from_toml(text: &str, base: &Path, clock: Arc<dyn Clock>) -> std::result::Result<Self, RestError> {
+        let table = toml::from_str(text).map_err(|e| in_line(text, &e))?;
+        check_named(&table, SECRETS).map_err(RestError::config)?;
         let config: Config = toml::from_str(text).map_err(|e| in_line(text, &e))?;
         Self::new(config, text.to_owned(), base, clock)
     }
@@ -53,6 +59,9 @@ impl RestConnector {
         base: &Path,
         clock: Arc<dyn Clock>,
     ) -> std::result::Result<Self, RestError> {
+        if let Some(table) = value.as_table() {
+            check_named(table, SECRETS).map_err(RestError::config)?;
+        }
         let text = toml::to_string(&value).map_err(|e| RestError::config(e.to_string()))?;
         let config = Config::deserialize(value).map_err(|e| RestError::config(e.message()))?;
         Self::new(config, text, base, clock)

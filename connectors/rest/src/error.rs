@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use connector::factory::secret::SecretError;
 use domain::{Failure, FailureKind};
 
 #[derive(Debug, thiserror::Error)]
 pub enum RestError {
     #[error("the configuration is wrong: {message}")]
     Config { message: String },
-    #[error("{place}, named as a secret, {what}")]
-    Secret { place: String, what: &'static str },
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     #[error("{path}, named under tls, {what}")]
     Tls { path: String, what: String },
     #[error("the HTTP client could not be made")]
@@ -181,7 +182,7 @@ impl From<RestError> for Failure {
         };
         let (kind, reason) = match &error {
             RestError::Config { .. } => (Invalid, "CONFIG_INVALID"),
-            RestError::Secret { .. } => (Invalid, "SECRET_UNREADABLE"),
+            RestError::Secret(_) => (Invalid, "SECRET_UNREADABLE"),
             RestError::Tls { .. } => (Invalid, "TLS_INVALID"),
             RestError::Client(_) => (Invalid, "CLIENT_INVALID"),
             RestError::Unauthorized { .. } => (Precondition, "UNAUTHORIZED"),

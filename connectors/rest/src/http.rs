@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use connector::factory::secret::Secret;
 use domain::clock::Clock;
 use encoding_rs::{Encoding, UTF_8};
 use rand::RngCore;
@@ -25,7 +26,6 @@ use crate::error::RestError;
 use crate::headers::{charset, next_link};
 use crate::plan::{Body, Call, Platform};
 use crate::retry::{Passing, Trouble, parse_retry_after, wait_after};
-use crate::secret::Secret;
 use crate::select::Found;
 use crate::sign::{body_text, percent};
 
