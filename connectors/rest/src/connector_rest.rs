@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::error::RestError;
 use crate::http::{Session, Shared};
 use crate::list::{ListReader, Output};
-use crate::members::members_of;
+use crate::members::{members_of, members_text};
 use crate::page::{Page, Place};
 use crate::plan::{CursorValues, Endpoint, Increment, Platform, StreamPlan, Vars};
 use crate::position::Position;
@@ -370,11 +370,22 @@ impl Connector for RestConnector {
         }
     }
 
-    /// Fetches secrets and certificates, and asks each stream for its first page.
+    /// Fetches secrets and certificates, asks each stream for its first page, and looks whether its records have what
+    /// is mapped.
     async fn check(&self) -> Result<()> {
         let session = self.session()?;
         for stream in &self.platform.streams {
-            self.first_page(&session, stream).await?;
+            let page = self.first_page(&session, stream).await?;
+            let rows = row_plan(&self.platform, stream, &stream.endpoint, &stream.fields, false)?;
+            let records = page.records();
+            let absent = rows.absent(&records);
+            if !absent.is_empty() {
+                return Err(Failure::from(RestError::Absent {
+                    stream: stream.name.to_string(),
+                    absent: absent.join("; "),
+                    members: members_text(records.into_iter()),
+                }));
+            }
         }
         Ok(())
     }

@@ -44,6 +44,16 @@ pub enum RestError {
     #[error("{request}: the answer points to {target}, another host; credentials are not sent there")]
     OtherHost { request: String, target: String },
 
+    #[error(
+        "stream {stream}: {absent}; the records have {members}; correct columns or incremental.field, or list under \
+         optional what the platform leaves out"
+    )]
+    Absent {
+        stream: String,
+        absent: String,
+        members: String,
+    },
+
     // === What may pass ===
     #[error("{request}: too many requests, {tries} tries; lower limits.requests_per_minute")]
     RateLimited {
@@ -191,6 +201,7 @@ impl From<RestError> for Failure {
             RestError::PositionGone { .. } => (Precondition, "POSITION_GONE"),
             RestError::Refused { .. } => (Invalid, "REQUEST_REFUSED"),
             RestError::Platform { .. } => (Precondition, "PLATFORM_REFUSED"),
+            RestError::Absent { .. } => (Invalid, "COLUMNS_INVALID"),
             RestError::OtherHost { .. } => (Precondition, "OTHER_HOST"),
             RestError::RateLimited { .. } => (Exhausted, "RATE_LIMITED"),
             RestError::Unavailable { .. } => (Unavailable, "SOURCE_UNAVAILABLE"),

@@ -208,6 +208,89 @@ async fn a_check_fails_as_a_sync_would() {
 }
 
 #[tokio::test]
+async fn a_check_names_what_is_mapped_and_in_no_record() {
+    let server = Server::start(World::new(3)).await;
+    let empty = Server::start(World::new(0)).await;
+    let dir = tempfile::tempdir().unwrap();
+    let cursor = text(&server, List::Cursor);
+    let check = |text: String| {
+        let connector = connector(&text, dir.path(), &Hand::new()).unwrap();
+        async move { connector.check().await }
+    };
+    let keyed = "platform_order_id = 'orderNo'\n";
+    let cases = [
+        (keyed, "", "the key platform_order_id (平台订单号) is not mapped"),
+        (
+            keyed,
+            "platform_order_id = 'order_no'\n",
+            "no record has order_no, mapped to platform_order_id",
+        ),
+        (
+            keyed,
+            "platform_order_id = { template = '{hospital.code}-{no}' }\n",
+            "mapped to platform_order_id",
+        ),
+        (
+            keyed,
+            "platform_order_id = 'orderNo'\namount = 'amountYuan'\n",
+            "no record has amountYuan, mapped to amount",
+        ),
+        (
+            "field = 'updatedAt'",
+            "field = 'updateTime'",
+            "no record has updateTime, named as incremental.field",
+        ),
+        (
+            "format = 'epoch_ms'",
+            "format = 'rfc3339'",
+            "is written as rfc3339",
+        ),
+    ];
+    for (from, to, words) in cases {
+        assert!(cursor.contains(from), "{from}");
+        let wrong = cursor.replace(from, to);
+        let failure = check(wrong.clone()).await.unwrap_err();
+        assert_eq!(
+            (failure.kind, failure.reason),
+            (FailureKind::Invalid, "COLUMNS_INVALID")
+        );
+        for words in [
+            words,
+            "stream orders",
+            "orderNo, hospital.code, hospital.name, qty, amountFen, updatedAt",
+        ] {
+            assert!(failure.message.contains(words), "{words}: {}", failure.message);
+        }
+        check(wrong.replace(&server.url, &empty.url)).await.unwrap();
+    }
+    let optional = cursor
+        .replace("[[stream]]\n", "[[stream]]\noptional = ['amount']\n")
+        .replace(keyed, "platform_order_id = 'orderNo'\namount = 'amountYuan'\n");
+    check(optional).await.unwrap();
+    let lines = cursor
+        .replace(
+            "records = 'data.list'\n",
+            "records = 'data.list'\nlines = 'items'\n",
+        )
+        .replace(
+            keyed,
+            "platform_order_id = 'orderNo'\nunit_price = 'items.price'\n",
+        );
+    server.with(|state| {
+        let items = serde_json::json!([{ "cost": "1.20" }]);
+        state.world.added.insert("items".to_owned(), items);
+    });
+    let failure = check(lines.clone()).await.unwrap_err();
+    assert!(
+        failure
+            .message
+            .contains("no record has items.price, mapped to unit_price"),
+        "{failure}"
+    );
+    check(lines.replace("items.price", "items.cost")).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_position_of_another_way_of_reading_is_not_guessed_at() {
     let server = Server::start(World::new(3)).await;
     let dir = tempfile::tempdir().unwrap();
