@@ -75,6 +75,21 @@ impl DatabaseError {
         self
     }
 
+    /// The same, told of the stream at which it happened.
+    pub fn in_stream(mut self, stream: &str) -> Self {
+        if let Self::Refused { place, .. }
+        | Self::Unreachable { place, .. }
+        | Self::TooSlow { place, .. }
+        | Self::Unexpected { place, .. } = &mut self
+        {
+            let told = format!("stream {stream}: ");
+            if !place.starts_with(&told) {
+                place.insert_str(0, &told);
+            }
+        }
+        self
+    }
+
     /// Whether the same may work a little later.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable { .. })

@@ -10,7 +10,7 @@ use connector::mapping::FieldMapping;
 use connector::plan::Assembler;
 use connector::{Connector, Discovered, KeyBatch, Message, RawBatch, RawStore, ReadRequest, Rejected, Spec};
 use domain::clock::Clock;
-use domain::ports::Result;
+use domain::ports::{Notice, Result};
 use domain::{Bilingual, Failure};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
@@ -127,24 +127,62 @@ impl RestConnector {
         Page::load(session, name, endpoint, &store, &vars, Place::default()).await
     }
 
-    async fn read_all(
-        &self,
-        request: ReadRequest,
-        out: mpsc::Sender<Message>,
-    ) -> std::result::Result<(), RestError> {
+    async fn read_all(&self, request: ReadRequest, out: mpsc::Sender<Message>) -> Result<()> {
         let session = self.session()?;
         self.constant_rows(&request, &out).await?;
+        let mut failed: Vec<(&str, RestError)> = Vec::new();
         for stream in &self.platform.streams {
-            let position = request.cursors.get(&*stream.name);
-            let position = position
-                .map(|text| Position::read(text, &stream.name))
-                .transpose()?;
-            let (endpoint, fields) = (&stream.endpoint, &stream.fields);
-            let out = Output::Rows(out.clone());
-            let mut reader = reader(&session, stream, endpoint, fields, &request, out)?;
-            reader.read_stream(position).await?;
+            match self.read_one(&session, stream, &request, &out).await {
+                Ok(()) => {}
+                // The other streams are worth reading; the sync fails all the same.
+                Err(error) if error.is_of_the_stream() => {
+                    if self.platform.streams.len() > 1 {
+                        let notice = Notice {
+                            code: "STREAM_FAILED".to_owned(),
+                            place: stream.name.to_string(),
+                            message: Bilingual::new(
+                                format!("未能读取：{error}"),
+                                format!("could not be read: {error}"),
+                            ),
+                            count: 1,
+                        };
+                        let told = out.send(Message::Notice(notice)).await;
+                        told.map_err(|_| RestError::Cancelled)?;
+                    }
+                    failed.push((&stream.name, error));
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(())
+        let others: Vec<&str> = failed.iter().skip(1).map(|(stream, _)| *stream).collect();
+        let others = others.join(", ");
+        let Some((_, first)) = failed.into_iter().next() else {
+            return Ok(());
+        };
+        let mut failure = Failure::from(first);
+        if !others.is_empty() {
+            failure
+                .message
+                .push_str(&format!("; these streams failed too: {others}"));
+        }
+        Err(failure)
+    }
+
+    async fn read_one(
+        &self,
+        session: &Arc<Session>,
+        stream: &Arc<StreamPlan>,
+        request: &ReadRequest,
+        out: &mpsc::Sender<Message>,
+    ) -> std::result::Result<(), RestError> {
+        let position = request.cursors.get(&*stream.name);
+        let position = position
+            .map(|text| Position::read(text, &stream.name))
+            .transpose()?;
+        let (endpoint, fields) = (&stream.endpoint, &stream.fields);
+        let out = Output::Rows(out.clone());
+        let mut reader = reader(session, stream, endpoint, fields, request, out)?;
+        reader.read_stream(position).await
     }
 
     /// The rows that the configuration itself states; its text is their raw batch.
@@ -390,6 +428,11 @@ impl Connector for RestConnector {
         Ok(())
     }
 
+    /// Fetches secrets and certificates. Whether the platform answers is seen when it is read.
+    async fn reach(&self) -> Result<()> {
+        Ok(self.session().map(drop)?)
+    }
+
     async fn discover(&self) -> Result<Vec<Discovered>> {
         let session = self.session()?;
         let mut found = Vec::new();
@@ -412,7 +455,7 @@ impl Connector for RestConnector {
     }
 
     async fn read(&self, request: ReadRequest, out: mpsc::Sender<Message>) -> Result<()> {
-        self.read_all(request, out).await.map_err(Failure::from)
+        self.read_all(request, out).await
     }
 
     async fn keys(&self, request: ReadRequest, out: mpsc::Sender<KeyBatch>) -> Result<()> {

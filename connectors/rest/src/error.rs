@@ -178,6 +178,30 @@ pub enum RestError {
 }
 
 impl RestError {
+    /// Whether only this stream is concerned, so that the others can be read.
+    pub fn is_of_the_stream(&self) -> bool {
+        matches!(
+            self,
+            Self::Forbidden { .. }
+                | Self::Lost { .. }
+                | Self::PositionGone { .. }
+                | Self::Refused { .. }
+                | Self::Platform { .. }
+                | Self::OtherHost { .. }
+                | Self::Absent { .. }
+                | Self::TooLarge { .. }
+                | Self::Shape { .. }
+                | Self::Unstable { .. }
+                | Self::TotalMismatch { .. }
+                | Self::PageRepeated { .. }
+                | Self::TooManyPages { .. }
+                | Self::Unsorted { .. }
+                | Self::CursorUnreadable { .. }
+                | Self::CursorStuck { .. }
+                | Self::BadPosition { .. }
+        )
+    }
+
     pub fn config(message: impl Into<String>) -> Self {
         Self::Config {
             message: message.into(),

@@ -291,6 +291,41 @@ async fn a_check_names_what_is_mapped_and_in_no_record() {
 }
 
 #[tokio::test]
+async fn a_stream_that_fails_does_not_keep_the_others_from_being_read() {
+    let server = Server::start(World::new(3)).await;
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Hand::new();
+    let orders = text(&server, List::Single);
+    let lost = |name: &str| {
+        let stream = orders.split("[[stream]]").nth(1).unwrap();
+        let stream = stream.replace("'orders'", &format!("'{name}'"));
+        format!("[[stream]]{}", stream.replace("'/orders'", "'/gone'"))
+    };
+    let three = orders.replace("[[stream]]", &format!("{}[[stream]]", lost("a"))) + &lost("b");
+    let mut host = Host::new(connector(&three, dir.path(), &clock).unwrap(), clock);
+    host.connector.reach().await.unwrap();
+    let gone = || Answer::Status(404, Vec::new(), String::new());
+    server.with(|state| {
+        state
+            .elsewhere
+            .insert("/gone".to_owned(), [gone(), gone()].into())
+    });
+    host.sync(None).await;
+    let failure = host.failure.take().unwrap();
+    assert_eq!(
+        (failure.kind, failure.reason),
+        (FailureKind::NotFound, "STREAM_LOST")
+    );
+    assert!(failure.message.starts_with("a GET"), "{failure}");
+    assert!(
+        failure.message.ends_with("these streams failed too: b"),
+        "{failure}"
+    );
+    assert!(host.told().contains("STREAM_FAILED"));
+    assert_eq!(host.orders().len(), 3);
+}
+
+#[tokio::test]
 async fn a_position_of_another_way_of_reading_is_not_guessed_at() {
     let server = Server::start(World::new(3)).await;
     let dir = tempfile::tempdir().unwrap();
