@@ -5,6 +5,8 @@ use std::time::Duration;
 use connector::factory::secret::SecretError;
 use domain::{Failure, FailureKind};
 
+use crate::span::Span;
+
 #[derive(Debug, thiserror::Error)]
 pub enum RestError {
     #[error("the configuration is wrong: {message}")]
@@ -61,6 +63,19 @@ pub enum RestError {
         tries: u32,
         retry_after: Option<Duration>,
     },
+    #[error(
+        "{request}: the platform asks to wait {}, longer than limits.retry_after_max ({}); it said {said}",
+        Span(*asked).words(),
+        Span(*longest).words()
+    )]
+    AsksToWait {
+        request: String,
+        said: String,
+        asked: Duration,
+        longest: Duration,
+        /// Because it was asked too often, and not because it is out of order.
+        is_rate: bool,
+    },
     #[error("{request}: the platform is out of order ({said}), {tries} tries")]
     Unavailable {
         request: String,
@@ -91,11 +106,18 @@ pub enum RestError {
         "{request}: the answer has more than {bytes_max} bytes; ask for smaller pages, or raise limits.body_bytes_max"
     )]
     TooLarge { request: String, bytes_max: u64 },
-    #[error("{request}: {what}; check response.{selector}, or ask the operator what has changed")]
+    #[error(
+        "{request}: {what}; check response.{selector}, or ask the operator what has changed{}",
+        hint(outline, *is_bare)
+    )]
     Shape {
         request: String,
         selector: &'static str,
         what: String,
+        /// What the answer looks like, without its records.
+        outline: String,
+        /// There is no `envelope`, so that a refusal under HTTP 200 looks like this too.
+        is_bare: bool,
     },
     #[error(
         "stream {stream}: the list moved during each of {passes} passes, the last two differ in {differing} records; read it at a quieter time, or in windows"
@@ -177,6 +199,19 @@ pub enum RestError {
     Cancelled,
 }
 
+/// What the answer looks like, and that it may be a refusal.
+fn hint(outline: &str, is_bare: bool) -> String {
+    let envelope = if is_bare {
+        "; if that is the platform's own code of a refusal, say under envelope where the code is and which mean success"
+    } else {
+        ""
+    };
+    match outline {
+        "" => String::new(),
+        outline => format!("; the answer is {outline}{envelope}"),
+    }
+}
+
 impl RestError {
     /// Whether only this stream is concerned, so that the others can be read.
     pub fn is_of_the_stream(&self) -> bool {
@@ -227,6 +262,8 @@ impl From<RestError> for Failure {
             RestError::Platform { .. } => (Precondition, "PLATFORM_REFUSED"),
             RestError::Absent { .. } => (Invalid, "COLUMNS_INVALID"),
             RestError::OtherHost { .. } => (Precondition, "OTHER_HOST"),
+            RestError::AsksToWait { is_rate: true, .. } => (Exhausted, "RATE_LIMITED"),
+            RestError::AsksToWait { .. } => (Unavailable, "SOURCE_UNAVAILABLE"),
             RestError::RateLimited { .. } => (Exhausted, "RATE_LIMITED"),
             RestError::Unavailable { .. } => (Unavailable, "SOURCE_UNAVAILABLE"),
             RestError::Network { .. } => (Unavailable, "SOURCE_UNREACHABLE"),
@@ -251,7 +288,8 @@ impl From<RestError> for Failure {
         };
         let failure = Failure::new(kind, reason, Failure::internal(&error).message);
         match error {
-            RestError::RateLimited {
+            RestError::AsksToWait { asked: wait, .. }
+            | RestError::RateLimited {
                 retry_after: Some(wait),
                 ..
             } => failure.with("retry_after_s", wait.as_secs().to_string()),
