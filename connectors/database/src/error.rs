@@ -23,7 +23,8 @@ pub enum DatabaseError {
     #[error("stream {stream}: {message}")]
     Drift { stream: String, message: String },
     #[error(
-        "stream {stream}: the saved cursor does not fit ({message}); forget it, so that the stream is read from the start"
+        "stream {stream}: the saved cursor does not fit ({message}); `lianjing source reset NAME --stream {stream}` has the \
+         stream read from the start"
     )]
     SavedCursor { stream: String, message: String },
     #[error("{place}: the database refused: {message}; {advice}")]

@@ -30,7 +30,9 @@ pub enum RestError {
     )]
     Lost { request: String },
     #[error(
-        "{request}: the platform no longer holds what follows the last position ({said}); reset the stream to read it from the start"
+        "{request}: the platform no longer holds what follows the last position ({said}); `lianjing source reset NAME \
+         --stream {}` has the stream read from the start",
+        stream_of(request)
     )]
     PositionGone { request: String, said: String },
     #[error("{request}: the platform refuses the request ({said}); check path, query and body")]
@@ -162,7 +164,8 @@ pub enum RestError {
         size: u64,
     },
     #[error(
-        "stream {stream}: its position {position} does not fit the configuration ({what}); reset the stream after changing how it is read"
+        "stream {stream}: its position {position} does not fit the configuration ({what}); after changing how it is read, \
+         `lianjing source reset NAME --stream {stream}` has it read from the start"
     )]
     BadPosition {
         stream: String,
@@ -197,6 +200,11 @@ pub enum RestError {
     Stopped,
     #[error("the sync was cancelled")]
     Cancelled,
+}
+
+/// The stream that a request is of: it is named first.
+fn stream_of(request: &str) -> &str {
+    request.split(' ').next().unwrap_or(request)
 }
 
 /// What the answer looks like, and that it may be a refusal.

@@ -75,6 +75,8 @@ async fn a_schema_that_drifts_is_told_quarantined_or_refused() {
         (failure.kind, failure.reason),
         (FailureKind::Invalid, "CURSOR_INVALID")
     );
+    let advice = "`lianjing source reset NAME --stream purchase_orders`";
+    assert!(failure.message.contains(advice), "{failure}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -351,6 +351,8 @@ async fn a_position_of_another_way_of_reading_is_not_guessed_at() {
             (FailureKind::Precondition, "POSITION_INVALID"),
             "{list:?}"
         );
+        let advice = "`lianjing source reset NAME --stream orders`";
+        assert!(failure.message.contains(advice), "{failure}");
     }
 }
 

@@ -131,6 +131,7 @@ async fn refusals_are_not_tried_again() {
         scenario("410: the position is gone", List::Feed)
             .status(2, 410)
             .fails("POSITION_GONE", 10)
+            .says("`lianjing source reset NAME --stream orders`")
             .requests(2),
         scenario("a redirect to another host", List::Pages)
             .answer(
