@@ -6,6 +6,8 @@ use domain::ports::Result;
 
 use crate::port::{Connector, Spec};
 
+pub mod secret;
+
 /// Makes connectors of one kind.
 pub trait ConnectorFactory: Send + Sync {
     /// The kind with its schema, without any configuration.

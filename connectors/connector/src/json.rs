@@ -101,6 +101,11 @@ impl JsonFields {
         found
     }
 
+    /// How many cells a record has.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
     /// The cell that the path is read into, if any.
     pub fn cell(&self, path: &str) -> Option<usize> {
         match self.find(path) {

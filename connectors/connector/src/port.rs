@@ -21,6 +21,12 @@ pub trait Connector: Send + Sync {
     /// Whether the source can be reached and its configuration holds. Reads no rows.
     async fn check(&self) -> Result<()>;
 
+    /// Whether the source can be reached: what a host asks before it reads. A connector whose [`check`](Self::check) looks
+    /// at each of its streams says less here, so that one stream at fault does not keep the others from being read.
+    async fn reach(&self) -> Result<()> {
+        self.check().await
+    }
+
     /// What there is to read, in reading order. Reads no rows.
     async fn discover(&self) -> Result<Vec<Discovered>>;
 

@@ -199,6 +199,12 @@ impl Reason {
         };
         Bilingual::new(zh, en)
     }
+
+    /// What it means of a whole file: the detail where there is nothing more to say.
+    pub fn of_file(self) -> String {
+        let text = self.text();
+        format!("the file {} / {}", text.en, text.zh)
+    }
 }
 
 impl std::fmt::Display for Reason {
@@ -210,6 +216,14 @@ impl std::fmt::Display for Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_refused_in_words() {
+        assert_eq!(
+            Reason::PasswordProtected.of_file(),
+            "the file is protected by a password; remove it first / 文件有密码，请去除密码后再导入"
+        );
+    }
 
     #[test]
     fn codes_are_distinct_and_are_the_serialised_form() {

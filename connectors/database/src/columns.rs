@@ -7,9 +7,10 @@ use connector::coerce::date::Zone;
 use connector::coerce::decimal::Factor;
 use connector::coerce::fold;
 use connector::columns::{MomentFormat, ValueRules};
+use connector::mapping;
 use connector::plan::{ColumnPlan, Plan, Source};
 use domain::ports::Notice;
-use domain::{Bilingual, ColumnType, Dataset};
+use domain::{Bilingual, Column, ColumnType, Dataset};
 
 use crate::config::{ColumnConfig, ColumnTable, StreamConfig};
 use crate::cursor::{CursorKind, SavedColumn};
@@ -118,7 +119,8 @@ impl Layout {
                     dataset.name
                 ))
             })?;
-            let (from, plan) = written(config).map_err(|m| wrong(format!("columns.{field}: {m}")))?;
+            let column = &dataset.columns[at];
+            let (from, plan) = written(config, column).map_err(|m| wrong(format!("columns.{field}: {m}")))?;
             let from = from
                 .map(|column| find(&column, &format!("columns.{field}")))
                 .transpose()?;
@@ -279,7 +281,7 @@ fn names(described: &[Described]) -> String {
 }
 
 /// The source column and how its values are read; no source column for a constant.
-fn written(config: &ColumnConfig) -> Result<(Option<String>, ColumnPlan), String> {
+fn written(config: &ColumnConfig, column: &Column) -> Result<(Option<String>, ColumnPlan), String> {
     let table = match config {
         ColumnConfig::From(from) => return Ok((Some(from.clone()), ColumnPlan::cell(0))),
         ColumnConfig::Table(table) => table,
@@ -317,7 +319,7 @@ fn written(config: &ColumnConfig) -> Result<(Option<String>, ColumnPlan), String
         factor,
         format,
         nulls: nulls.clone(),
-        codes: codes.clone(),
+        codes: mapping::codes(column, codes)?,
     };
     Ok((from.clone(), ColumnPlan { source, rules }))
 }
@@ -544,6 +546,27 @@ mod tests {
             let error = layout(&stream(extra), columns, &[]).unwrap_err();
             assert!(error.contains(word), "{error}");
         }
+    }
+
+    #[test]
+    fn codes_are_those_of_the_field() {
+        let stream = |code: &str| -> StreamConfig {
+            let text = "dataset = \"purchase_orders\"\nquery = \"select\"\n[columns.channel]\nfrom = \"way\"";
+            toml::from_str(&format!("{text}\ncodes = {{ 1 = \"{code}\" }}")).unwrap()
+        };
+        let columns = [
+            ("order_id", Wire::Text),
+            ("line_no", Wire::Int),
+            ("way", Wire::Text),
+        ];
+        let plan = layout(&stream("线上"), &columns, &[]).unwrap().plan;
+        let channel = &plan.columns[plan.dataset.column_index("channel").unwrap()];
+        assert_eq!(channel.rules.codes["1"], "platform");
+        let error = layout(&stream("电话"), &columns, &[]).unwrap_err();
+        assert!(
+            error.contains("columns.channel: codes: \"电话\" is none of "),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,14 +1,18 @@
 //! The configuration of a database source: how to reach it, how gently, and what its rows are.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use connector::coerce::date::Zone;
+use connector::factory::secret::{SecretRef, check_named};
+use connector::mapping::known_dataset;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::error::DatabaseError;
+
+/// Keys of the configuration that name secrets.
+const SECRETS: &[&str] = &["connection.password"];
 
 /// A database source as it is written in TOML. Unknown keys are errors.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -45,23 +49,14 @@ pub struct ConnectionConfig {
     pub url: Option<String>,
     /// An ODBC connection string without a password: `Driver={ODBC Driver 18 for SQL Server};Server=..;UID=..`.
     pub odbc: Option<String>,
-    /// The password. For ODBC it is appended to the connection string as `PWD`.
-    pub password: Option<Secret>,
+    /// The password: `{ env = "NAME" }`, or `{ file = "path" }` with nothing else in it. For ODBC it is appended to the
+    /// connection string as `PWD`.
+    pub password: Option<SecretRef>,
     /// ODBC only: a statement that tells the server's UTC time, e.g. `select sysutcdatetime()`. Without it the start
     /// of the sync alone bounds what is read.
     pub clock: Option<String>,
     /// ODBC only: longest text of a cell, in characters; a longer one fails the stream. 4,000 by default.
     pub text_length_max: Option<usize>,
-}
-
-/// A secret by reference: exactly one of `env` and `file`.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Secret {
-    /// Name of an environment variable.
-    pub env: Option<String>,
-    /// A file whose first line it is; relative to the configuration's folder.
-    pub file: Option<PathBuf>,
 }
 
 /// How gently the source is read.
@@ -207,11 +202,16 @@ impl DatabaseConfig {
 
     pub fn from_text(text: &str) -> Result<Self, DatabaseError> {
         // Not the error's Display, which would show the line, perhaps one with a password in it.
+        let table = toml::from_str(text).map_err(|e| wrong(toml_message(text, &e)))?;
+        check_named(&table, SECRETS).map_err(wrong)?;
         let config: Self = toml::from_str(text).map_err(|e| wrong(toml_message(text, &e)))?;
         config.check()
     }
 
     pub fn from_value(value: toml::Value) -> Result<Self, DatabaseError> {
+        if let Some(table) = value.as_table() {
+            check_named(table, SECRETS).map_err(wrong)?;
+        }
         let config: Self = value
             .try_into()
             .map_err(|e: toml::de::Error| wrong(without_value(e.message())))?;
@@ -239,14 +239,8 @@ impl DatabaseConfig {
                     stream.name()
                 )));
             }
-            if domain::dataset(&stream.dataset).is_none() {
-                return Err(wrong(format!(
-                    "stream {:?}: there is no dataset {:?}; there are {}",
-                    stream.name(),
-                    stream.dataset,
-                    dataset_names()
-                )));
-            }
+            known_dataset(&stream.dataset)
+                .map_err(|message| wrong(format!("stream {:?}: {message}", stream.name())))?;
             stream.lag()?;
             if let Some(Lookback::Time(text)) = &stream.lookback {
                 duration(text).ok_or_else(|| wrong(not_a_time("lookback", text)))?;
@@ -357,29 +351,6 @@ impl StreamConfig {
     }
 }
 
-impl Secret {
-    /// The secret's value. `base` is the folder that a relative path starts from.
-    pub fn value(&self, base: &Path) -> Result<String, DatabaseError> {
-        let failed = |secret: String, message: String| DatabaseError::Secret { secret, message };
-        match (&self.env, &self.file) {
-            (Some(name), None) => std::env::var(name)
-                .map_err(|e| failed(format!("in the environment variable {name}"), e.to_string())),
-            (None, Some(path)) => {
-                let path = base.join(path);
-                let text = std::fs::read_to_string(&path)
-                    .map_err(|e| failed(format!("in the file {}", path.display()), e.to_string()))?;
-                Ok(text.lines().next().unwrap_or("").to_owned())
-            }
-            _ => Err(wrong("a secret takes exactly one of env and file")),
-        }
-    }
-}
-
-fn dataset_names() -> String {
-    let names: Vec<&str> = domain::catalogue().iter().map(|d| d.name.as_str()).collect();
-    names.join(", ")
-}
-
 fn not_a_time(name: &str, text: &str) -> String {
     format!("{name} {text:?} is no length of time; write a whole number with s, m, h or d, like \"15m\"")
 }
@@ -472,24 +443,15 @@ mod tests {
         assert!(error("reader@db", "reader:hunter2@db").contains("has a password"));
         assert!(!error("reader@db", "reader:hunter2@db").contains("hunter2"));
         assert!(error("postgres://", "oracle://").contains("neither"));
-        assert!(error("password = { env = \"X\" }", "password = \"hunter2\"").contains("line 5"));
-        assert!(!error("password = { env = \"X\" }", "password = \"hunter2\"").contains("hunter2"));
-    }
-
-    #[test]
-    fn a_secret_comes_from_a_file_beside_the_configuration() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("pw"), "s3cret\n").unwrap();
-        let secret = Secret {
-            env: None,
-            file: Some("pw".into()),
-        };
-        assert_eq!(secret.value(dir.path()).unwrap(), "s3cret");
-        let both = Secret {
-            env: Some("A".into()),
-            file: Some("pw".into()),
-        };
-        assert!(both.value(dir.path()).is_err());
+        for password in [
+            "\"hunter2\"",
+            "{ env = \"X\", file = \"hunter2\" }",
+            "{ hunter2 = 1 }",
+        ] {
+            let told = error("{ env = \"X\" }", password);
+            let words = "`connection.password`: a secret is named, never written out: { env = \"NAME\" }";
+            assert!(told.contains(words) && !told.contains("hunter2"), "{told}");
+        }
     }
 
     #[test]

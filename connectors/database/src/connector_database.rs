@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::DateTime;
 use connector::coerce::date::Zone;
+use connector::factory::secret::Secret;
 use connector::port::{RawBatch, RawStore};
 use connector::{Connector, Discovered, KeyBatch, Message, ReadRequest, Spec};
 use domain::ports::Result;
@@ -16,7 +18,7 @@ use tokio::sync::mpsc;
 use crate::columns::notice;
 use crate::config::{DatabaseConfig, Kind, Limits};
 use crate::error::DatabaseError;
-use crate::reader::{CancelOnDrop, StreamReader};
+use crate::reader::{CancelOnDrop, FIRST_WAIT, StreamReader, Tries};
 use crate::select::Select;
 use crate::session::Session;
 use crate::statement::Template;
@@ -35,6 +37,7 @@ pub struct DatabaseConnector {
     templates: Vec<Template>,
     /// What messages call the server: kind, host and database.
     pub(crate) place: String,
+    first_wait: Duration,
 }
 
 impl DatabaseConnector {
@@ -64,8 +67,52 @@ impl DatabaseConnector {
             zone: config.zone()?,
             templates,
             place: place(&config, kind),
+            first_wait: FIRST_WAIT,
             config,
         })
+    }
+
+    /// Waits at most so long before the second try to reach the server, twice as long before the third and so on.
+    #[must_use]
+    pub fn with_first_wait(self, first_wait: Duration) -> Self {
+        Self { first_wait, ..self }
+    }
+
+    pub(crate) fn tries(&self) -> Tries {
+        Tries::new(self.limits.tries, self.first_wait)
+    }
+
+    async fn check_once(&self) -> std::result::Result<(), DatabaseError> {
+        let (request, cancelled) = (nothing_kept(), Arc::default());
+        // Also without streams the server must let us in.
+        let mut session = self.connect().await?;
+        for reader in self.readers(&request, &cancelled) {
+            reader.check(session.as_mut()).await?;
+        }
+        Ok(())
+    }
+
+    async fn discover_once(&self) -> std::result::Result<Vec<Discovered>, DatabaseError> {
+        let mut session = self.connect().await?;
+        let mut found = Vec::new();
+        for (stream, template) in self.config.streams.iter().zip(&self.templates) {
+            let described = session.describe(&Select::plain(self.kind, template)).await;
+            let described = described.map_err(|e| e.in_stream(stream.name()))?;
+            found.push(Discovered {
+                place: stream.name().to_owned(),
+                dataset: Some(stream.dataset.clone()),
+                bytes: 0,
+                columns: described.into_iter().map(|d| (d.name, d.ty)).collect(),
+                cursor: stream.cursor.clone(),
+            });
+        }
+        let tables = session.tables().await?;
+        found.extend(tables.into_iter().map(|(place, columns)| Discovered {
+            place,
+            columns,
+            ..Discovered::default()
+        }));
+        Ok(found)
     }
 
     pub(crate) async fn connect(&self) -> std::result::Result<Box<dyn Session>, DatabaseError> {
@@ -73,10 +120,10 @@ impl DatabaseConnector {
         let password = connection
             .password
             .as_ref()
-            .map(|p| p.value(&self.base))
+            .map(|secret| secret.resolve(&self.base))
             .transpose()?;
         let url = connection.url.as_deref().unwrap_or_default();
-        let password = password.as_deref();
+        let password = password.as_ref().map(Secret::reveal);
         let session: std::result::Result<Box<dyn Session>, DatabaseError> = match self.kind {
             Kind::Postgres => postgres::connect(url, password, &self.limits, &self.place)
                 .await
@@ -143,42 +190,40 @@ impl Connector for DatabaseConnector {
     }
 
     async fn check(&self) -> Result<()> {
-        let (request, cancelled) = (nothing_kept(), Arc::default());
-        // Also without streams the server must let us in.
-        let mut session = self.connect().await?;
-        for reader in self.readers(&request, &cancelled) {
-            reader.check(session.as_mut()).await?;
+        let mut tries = self.tries();
+        loop {
+            let checked = self.check_once().await;
+            if !tries.go_on(checked.as_ref().err()).await {
+                return Ok(checked?);
+            }
         }
-        Ok(())
+    }
+
+    async fn reach(&self) -> Result<()> {
+        let mut tries = self.tries();
+        loop {
+            let reached = self.connect().await.map(drop);
+            if !tries.go_on(reached.as_ref().err()).await {
+                return Ok(reached?);
+            }
+        }
     }
 
     /// The configured streams, then the tables that the user may read.
     async fn discover(&self) -> Result<Vec<Discovered>> {
-        let mut session = self.connect().await?;
-        let mut found = Vec::new();
-        for (stream, template) in self.config.streams.iter().zip(&self.templates) {
-            let described = session.describe(&Select::plain(self.kind, template)).await?;
-            found.push(Discovered {
-                place: stream.name().to_owned(),
-                dataset: Some(stream.dataset.clone()),
-                bytes: 0,
-                columns: described.into_iter().map(|d| (d.name, d.ty)).collect(),
-                cursor: stream.cursor.clone(),
-            });
+        let mut tries = self.tries();
+        loop {
+            let found = self.discover_once().await;
+            if !tries.go_on(found.as_ref().err()).await {
+                return Ok(found?);
+            }
         }
-        let tables = session.tables().await?;
-        found.extend(tables.into_iter().map(|(place, columns)| Discovered {
-            place,
-            columns,
-            ..Discovered::default()
-        }));
-        Ok(found)
     }
 
     async fn read(&self, request: ReadRequest, out: mpsc::Sender<Message>) -> Result<()> {
         let cancelled = Arc::new(AtomicBool::new(false));
         let _guard = CancelOnDrop(cancelled.clone());
-        let mut first = None;
+        let mut failed: Vec<(&str, DatabaseError)> = Vec::new();
         for reader in self.readers(&request, &cancelled) {
             match reader.read(&out).await {
                 Ok(()) => {}
@@ -194,12 +239,23 @@ impl Connector for DatabaseConnector {
                     if out.send(Message::Notice(told)).await.is_err() {
                         return Err(DatabaseError::Cancelled.into());
                     }
-                    first.get_or_insert(error);
+                    failed.push((reader.stream.name(), error));
                 }
                 Err(error) => return Err(error.into()),
             }
         }
-        first.map_or(Ok(()), |error| Err(error.into()))
+        let others: Vec<&str> = failed.iter().skip(1).map(|(stream, _)| *stream).collect();
+        let others = others.join(", ");
+        let Some((_, first)) = failed.into_iter().next() else {
+            return Ok(());
+        };
+        let mut failure = Failure::from(first);
+        if !others.is_empty() {
+            failure
+                .message
+                .push_str(&format!("; these streams failed too: {others}"));
+        }
+        Err(failure)
     }
 
     async fn keys(&self, request: ReadRequest, out: mpsc::Sender<KeyBatch>) -> Result<()> {

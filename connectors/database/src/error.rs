@@ -1,6 +1,7 @@
 //! What stops the sync of a database, and how a caller should react. What is wrong with one row is
 //! quarantined instead.
 
+use connector::factory::secret::SecretError;
 use domain::{Failure, FailureKind};
 
 /// Everything that can go wrong between the configuration and the last row. No message holds a password.
@@ -8,8 +9,8 @@ use domain::{Failure, FailureKind};
 pub enum DatabaseError {
     #[error("the configuration of the database source is wrong: {message}")]
     Config { message: String },
-    #[error("the secret {secret} cannot be read: {message}; set it before the sync")]
-    Secret { secret: String, message: String },
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     #[error(
         "this program was built without ODBC; build it with `--features odbc` (Debian needs unixodbc-dev), or use a \
          postgres:// or mysql:// url"
@@ -22,7 +23,8 @@ pub enum DatabaseError {
     #[error("stream {stream}: {message}")]
     Drift { stream: String, message: String },
     #[error(
-        "stream {stream}: the saved cursor does not fit ({message}); forget it, so that the stream is read from the start"
+        "stream {stream}: the saved cursor does not fit ({message}); `lianjing source reset NAME --stream {stream}` has the \
+         stream read from the start"
     )]
     SavedCursor { stream: String, message: String },
     #[error("{place}: the database refused: {message}; {advice}")]
@@ -74,6 +76,21 @@ impl DatabaseError {
         self
     }
 
+    /// The same, told of the stream at which it happened.
+    pub fn in_stream(mut self, stream: &str) -> Self {
+        if let Self::Refused { place, .. }
+        | Self::Unreachable { place, .. }
+        | Self::TooSlow { place, .. }
+        | Self::Unexpected { place, .. } = &mut self
+        {
+            let told = format!("stream {stream}: ");
+            if !place.starts_with(&told) {
+                place.insert_str(0, &told);
+            }
+        }
+        self
+    }
+
     /// Whether the same may work a little later.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
@@ -102,7 +119,7 @@ impl From<DatabaseError> for Failure {
     fn from(error: DatabaseError) -> Self {
         let (kind, reason) = match &error {
             DatabaseError::Config { .. } => (FailureKind::Invalid, "SOURCE_CONFIG_INVALID"),
-            DatabaseError::Secret { .. } => (FailureKind::Invalid, "SECRET_UNREADABLE"),
+            DatabaseError::Secret(_) => (FailureKind::Invalid, "SECRET_UNREADABLE"),
             DatabaseError::NoOdbc => (FailureKind::Invalid, "ODBC_MISSING"),
             DatabaseError::Query { .. } => (FailureKind::Invalid, "QUERY_INVALID"),
             DatabaseError::Columns { .. } => (FailureKind::Invalid, "COLUMNS_INVALID"),

@@ -21,8 +21,8 @@ use crate::statement::{Slot, Template};
 use crate::window::Window;
 use crate::worker::Worker;
 
-/// First wait between two tries; it doubles.
-const BACKOFF: Duration = Duration::from_millis(500);
+/// Longest wait before the second try, as long as nothing else is said; it doubles.
+pub const FIRST_WAIT: Duration = Duration::from_millis(500);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
 /// Sets its flag when the future that holds it is dropped.
@@ -39,19 +39,30 @@ pub struct Tries {
     left: u32,
     most: u32,
     wait: Duration,
+    first_wait: Duration,
 }
 
 impl Tries {
-    pub fn new(most: u32) -> Self {
+    pub fn new(most: u32, first_wait: Duration) -> Self {
         Self {
             left: most,
             most,
-            wait: BACKOFF,
+            wait: first_wait,
+            first_wait,
         }
     }
 
     pub fn reset(&mut self) {
-        *self = Self::new(self.most);
+        *self = Self::new(self.most, self.first_wait);
+    }
+
+    /// Waits before the next try, if the failure may pass and one is left; false when that is the end.
+    pub async fn go_on(&mut self, failed: Option<&DatabaseError>) -> bool {
+        let Some(error) = failed.filter(|error| error.is_transient()) else {
+            return false;
+        };
+        tracing::warn!(error = %error, tries_left = self.left.saturating_sub(1), "database.not_reached");
+        self.again().await
     }
 
     /// Waits before the next try; false when there is none left.
@@ -110,7 +121,7 @@ impl StreamReader<'_> {
 
     /// Sends everything that is new in the stream.
     pub async fn read(&self, out: &mpsc::Sender<Message>) -> Result<(), DatabaseError> {
-        let mut tries = Tries::new(self.limits().tries);
+        let mut tries = self.connector.tries();
         let mut reading: Option<Reading> = None;
         let result = loop {
             match self.attempt(&mut reading, out).await {
@@ -154,11 +165,21 @@ impl StreamReader<'_> {
         out: &mpsc::Sender<Message>,
     ) -> Result<bool, DatabaseError> {
         let mut session = self.connector.connect().await?;
+        let attempted = self.attempt_on(session.as_mut(), reading, out).await;
+        attempted.map_err(|e| e.in_stream(self.name()))
+    }
+
+    async fn attempt_on(
+        &self,
+        session: &mut dyn Session,
+        reading: &mut Option<Reading>,
+        out: &mpsc::Sender<Message>,
+    ) -> Result<bool, DatabaseError> {
         let reading = match reading {
             Some(reading) => reading,
             None => {
                 let saved = self.saved()?;
-                let known = self.describe(session.as_mut(), saved.as_ref()).await?;
+                let known = self.describe(session, saved.as_ref()).await?;
                 for notice in &known.layout.notices {
                     let message = Message::Notice(notice.clone());
                     out.send(message).await.map_err(|_| DatabaseError::Cancelled)?;
@@ -182,14 +203,14 @@ impl StreamReader<'_> {
                 .reached()
                 .or(known.bounds.as_ref().and_then(|b| b.lower.as_ref()))
                 .cloned();
-            let sql = select.main(session.as_ref(), lower.as_ref());
+            let sql = select.main(session, lower.as_ref());
             if !session.stream(&sql, &known.layout.selected, feed).await? {
                 return Ok(false);
             }
             *pass = Pass::Strays;
             feed.stop_tracking();
         }
-        if let Some(sql) = select.strays(session.as_ref()) {
+        if let Some(sql) = select.strays(session) {
             let before = feed.rows_handed_on();
             session.stream(&sql, &known.layout.selected, feed).await?;
             let count = feed.rows_handed_on() - before;
@@ -376,6 +397,11 @@ impl StreamReader<'_> {
 
     /// Has the server describe the query and run it for no rows.
     pub async fn check(&self, session: &mut dyn Session) -> Result<(), DatabaseError> {
+        let checked = self.check_on(session).await;
+        checked.map_err(|e| e.in_stream(self.name()))
+    }
+
+    async fn check_on(&self, session: &mut dyn Session) -> Result<(), DatabaseError> {
         let known = self.describe(session, None).await?;
         let select = Select {
             kind: self.kind(),
@@ -403,22 +429,27 @@ impl StreamReader<'_> {
 
     /// Sends the keys of all rows that the query gives, from the start.
     pub async fn keys(&self, out: &mpsc::Sender<KeyBatch>) -> Result<(), DatabaseError> {
-        let mut tries = Tries::new(self.limits().tries);
+        let mut tries = self.connector.tries();
         loop {
-            match self.keys_once(out).await {
-                Err(error) if error.is_transient() => {
-                    if !tries.again().await {
-                        return Err(error);
-                    }
-                }
-                result => return result,
+            let listed = self.keys_once(out).await;
+            if !tries.go_on(listed.as_ref().err()).await {
+                return listed;
             }
         }
     }
 
     async fn keys_once(&self, out: &mpsc::Sender<KeyBatch>) -> Result<(), DatabaseError> {
         let mut session = self.connector.connect().await?;
-        let mut known = self.describe(session.as_mut(), None).await?;
+        let listed = self.keys_on(session.as_mut(), out).await;
+        listed.map_err(|e| e.in_stream(self.name()))
+    }
+
+    async fn keys_on(
+        &self,
+        session: &mut dyn Session,
+        out: &mpsc::Sender<KeyBatch>,
+    ) -> Result<(), DatabaseError> {
+        let mut known = self.describe(session, None).await?;
         if let Some(bounds) = &mut known.bounds {
             bounds.lower = None;
         }
@@ -428,7 +459,7 @@ impl StreamReader<'_> {
             layout: &known.layout,
             bounds: known.bounds.as_ref(),
         };
-        let (sql, columns) = select.keys(session.as_ref());
+        let (sql, columns) = select.keys(session);
         let (windows, received) = mpsc::channel::<Batch>(1);
         let options = FeedOptions {
             width: columns.len(),

@@ -116,6 +116,11 @@ impl Place {
 
     /// The whole file, or what is left of it, could not be read.
     pub fn refused(&self, reason: Reason, detail: String) -> Message {
+        let detail = if detail.is_empty() {
+            reason.of_file()
+        } else {
+            detail
+        };
         self.rejected(0, None, reason, detail, &[])
     }
 }

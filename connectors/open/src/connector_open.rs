@@ -326,7 +326,11 @@ impl Source {
             position: 0,
             field: None,
             reason,
-            detail,
+            detail: if detail.is_empty() {
+                reason.of_file()
+            } else {
+                detail
+            },
             raw: Vec::new(),
         })
     }

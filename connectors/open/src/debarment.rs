@@ -201,7 +201,7 @@ impl Reader {
         let delimiter = settings.delimiter.unwrap_or_else(|| csv::delimiter(text));
         let mut records = csv::Records::new(text, delimiter);
         let Some(header) = records.next() else {
-            rows.reject(0, 0, None, Reason::EmptyFile, "", "");
+            rows.reject(0, 0, None, Reason::EmptyFile, Reason::EmptyFile.of_file(), "");
             return Ok(());
         };
         let mut places = [None; CREDIT_COLUMNS.len()];

@@ -1,7 +1,8 @@
 //! The `config` table of a source of kind `remote`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use connector::factory::secret::{SecretRef, check_named};
 use domain::Failure;
 use domain::ports::Result;
 use serde::Deserialize;
@@ -50,37 +51,6 @@ pub struct Tls {
     pub server_name: Option<String>,
 }
 
-/// Where a secret is kept; never the secret itself.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum SecretRef {
-    /// An environment variable.
-    Env(String),
-    /// A file with nothing else in it.
-    File(PathBuf),
-}
-
-impl SecretRef {
-    /// The secret, without white space around it.
-    pub fn read(&self, base: &Path) -> Result<String> {
-        let (name, found) = match self {
-            Self::Env(name) => (name.clone(), std::env::var(name).ok()),
-            Self::File(path) => {
-                let path = base.join(path);
-                (path.display().to_string(), std::fs::read_to_string(&path).ok())
-            }
-        };
-        found
-            .map(|text| text.trim().to_owned())
-            .filter(|text| !text.is_empty())
-            .ok_or_else(|| {
-                wrong(format!(
-                    "key `token`: {name} is not set, cannot be read or is empty"
-                ))
-            })
-    }
-}
-
 pub fn wrong(problem: String) -> Failure {
     Failure::invalid("REMOTE_CONFIGURATION", format!("config: {problem}"))
 }
@@ -112,6 +82,7 @@ fn three_hundred() -> u64 {
 
 impl Config {
     pub fn parse(config: toml::Table) -> Result<Self> {
+        check_named(&config, &["token"]).map_err(wrong)?;
         let config: Self = config.try_into().map_err(|e: toml::de::Error| {
             wrong(format!("{}; `url` says where the connector listens", e.message()))
         })?;
@@ -205,6 +176,10 @@ mod tests {
             ("", "url"),
             ("url = \"ftp://x\"", "`url`"),
             ("url = \"http://x\"\nsettngs = {}", "settngs"),
+            (
+                "url = \"https://x\"\ntoken = \"hunter2\"",
+                "`token`: a secret is named, never written out: { env = \"NAME\" }",
+            ),
             ("url = \"http://x\"\ncall_seconds_max = 0", "call_seconds_max"),
             (
                 "url = \"http://10.0.0.5:1\"\ntoken = { env = \"T\" }",
@@ -222,6 +197,7 @@ mod tests {
         ] {
             let failure = parse(text).unwrap_err();
             assert!(failure.message.contains(told), "{}", failure.message);
+            assert!(!failure.message.contains("hunter2"), "{}", failure.message);
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use connector::factory::secret::SecretRef;
 use domain::ports::Result;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Status};
 
-use crate::config::{Config, SecretRef, wrong};
+use crate::config::{Config, wrong};
 
 /// The endpoint as `tls` says; as it is for http://.
 pub fn secured(endpoint: Endpoint, config: &Config, base: &Path) -> Result<Endpoint> {
@@ -47,7 +48,10 @@ impl Token {
         let Some(secret) = secret else {
             return Ok(Self(None));
         };
-        let mut shown: MetadataValue<Ascii> = format!("Bearer {}", secret.read(base)?)
+        let secret = secret
+            .resolve(base)
+            .map_err(|e| wrong(format!("key `token`: {e}")))?;
+        let mut shown: MetadataValue<Ascii> = format!("Bearer {}", secret.reveal())
             .parse()
             .map_err(|_| wrong("key `token`: it has characters that no header may have".to_owned()))?;
         shown.set_sensitive(true);

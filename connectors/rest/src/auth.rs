@@ -5,13 +5,13 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
+use connector::factory::secret::Secret;
 
 use crate::config::{Auth, ClientAuth, Method, Oauth2};
 use crate::error::RestError;
 use crate::http::{Session, Token, Wire};
 use crate::plan::{Body, Call};
 use crate::retry::Trouble;
-use crate::secret::Secret;
 use crate::sign::{Added, Signer, percent};
 
 /// Largest answer of a token endpoint.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use connector::factory::secret::SecretRef;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::secret::SecretRef;
 use crate::span::Span;
 
 /// How requests are authorised.

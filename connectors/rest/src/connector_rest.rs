@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use connector::factory::secret::check_named;
 use connector::mapping::FieldMapping;
 use connector::plan::Assembler;
 use connector::{Connector, Discovered, KeyBatch, Message, RawBatch, RawStore, ReadRequest, Rejected, Spec};
 use domain::clock::Clock;
-use domain::ports::Result;
+use domain::ports::{Notice, Result};
 use domain::{Bilingual, Failure};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
@@ -22,7 +23,7 @@ use crate::config::Config;
 use crate::error::RestError;
 use crate::http::{Session, Shared};
 use crate::list::{ListReader, Output};
-use crate::members::members_of;
+use crate::members::{members_of, members_text};
 use crate::page::{Page, Place};
 use crate::plan::{CursorValues, Endpoint, Increment, Platform, StreamPlan, Vars};
 use crate::position::Position;
@@ -31,6 +32,9 @@ use crate::stream::before;
 
 /// Records whose members are looked at to tell what a stream holds.
 const DISCOVER_RECORDS: usize = 20;
+
+/// Keys of the configuration that name secrets.
+const SECRETS: &[&str] = &["auth.value", "auth.password", "auth.client_secret", "auth.secret"];
 
 /// Reads one platform's interface.
 #[derive(Debug, Clone)]
@@ -43,6 +47,8 @@ impl RestConnector {
     /// `text` is the platform's TOML; relative paths in it start from `base`. Reads no file and asks nothing yet:
     /// secrets and certificates are read anew by each check, discovery and sync.
     pub fn from_toml(text: &str, base: &Path, clock: Arc<dyn Clock>) -> std::result::Result<Self, RestError> {
+        let table = toml::from_str(text).map_err(|e| in_line(text, &e))?;
+        check_named(&table, SECRETS).map_err(RestError::config)?;
         let config: Config = toml::from_str(text).map_err(|e| in_line(text, &e))?;
         Self::new(config, text.to_owned(), base, clock)
     }
@@ -53,6 +59,9 @@ impl RestConnector {
         base: &Path,
         clock: Arc<dyn Clock>,
     ) -> std::result::Result<Self, RestError> {
+        if let Some(table) = value.as_table() {
+            check_named(table, SECRETS).map_err(RestError::config)?;
+        }
         let text = toml::to_string(&value).map_err(|e| RestError::config(e.to_string()))?;
         let config = Config::deserialize(value).map_err(|e| RestError::config(e.message()))?;
         Self::new(config, text, base, clock)
@@ -118,24 +127,62 @@ impl RestConnector {
         Page::load(session, name, endpoint, &store, &vars, Place::default()).await
     }
 
-    async fn read_all(
-        &self,
-        request: ReadRequest,
-        out: mpsc::Sender<Message>,
-    ) -> std::result::Result<(), RestError> {
+    async fn read_all(&self, request: ReadRequest, out: mpsc::Sender<Message>) -> Result<()> {
         let session = self.session()?;
         self.constant_rows(&request, &out).await?;
+        let mut failed: Vec<(&str, RestError)> = Vec::new();
         for stream in &self.platform.streams {
-            let position = request.cursors.get(&*stream.name);
-            let position = position
-                .map(|text| Position::read(text, &stream.name))
-                .transpose()?;
-            let (endpoint, fields) = (&stream.endpoint, &stream.fields);
-            let out = Output::Rows(out.clone());
-            let mut reader = reader(&session, stream, endpoint, fields, &request, out)?;
-            reader.read_stream(position).await?;
+            match self.read_one(&session, stream, &request, &out).await {
+                Ok(()) => {}
+                // The other streams are worth reading; the sync fails all the same.
+                Err(error) if error.is_of_the_stream() => {
+                    if self.platform.streams.len() > 1 {
+                        let notice = Notice {
+                            code: "STREAM_FAILED".to_owned(),
+                            place: stream.name.to_string(),
+                            message: Bilingual::new(
+                                format!("未能读取：{error}"),
+                                format!("could not be read: {error}"),
+                            ),
+                            count: 1,
+                        };
+                        let told = out.send(Message::Notice(notice)).await;
+                        told.map_err(|_| RestError::Cancelled)?;
+                    }
+                    failed.push((&stream.name, error));
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(())
+        let others: Vec<&str> = failed.iter().skip(1).map(|(stream, _)| *stream).collect();
+        let others = others.join(", ");
+        let Some((_, first)) = failed.into_iter().next() else {
+            return Ok(());
+        };
+        let mut failure = Failure::from(first);
+        if !others.is_empty() {
+            failure
+                .message
+                .push_str(&format!("; these streams failed too: {others}"));
+        }
+        Err(failure)
+    }
+
+    async fn read_one(
+        &self,
+        session: &Arc<Session>,
+        stream: &Arc<StreamPlan>,
+        request: &ReadRequest,
+        out: &mpsc::Sender<Message>,
+    ) -> std::result::Result<(), RestError> {
+        let position = request.cursors.get(&*stream.name);
+        let position = position
+            .map(|text| Position::read(text, &stream.name))
+            .transpose()?;
+        let (endpoint, fields) = (&stream.endpoint, &stream.fields);
+        let out = Output::Rows(out.clone());
+        let mut reader = reader(session, stream, endpoint, fields, request, out)?;
+        reader.read_stream(position).await
     }
 
     /// The rows that the configuration itself states; its text is their raw batch.
@@ -361,13 +408,29 @@ impl Connector for RestConnector {
         }
     }
 
-    /// Fetches secrets and certificates, and asks each stream for its first page.
+    /// Fetches secrets and certificates, asks each stream for its first page, and looks whether its records have what
+    /// is mapped.
     async fn check(&self) -> Result<()> {
         let session = self.session()?;
         for stream in &self.platform.streams {
-            self.first_page(&session, stream).await?;
+            let page = self.first_page(&session, stream).await?;
+            let rows = row_plan(&self.platform, stream, &stream.endpoint, &stream.fields, false)?;
+            let records = page.records();
+            let absent = rows.absent(&records);
+            if !absent.is_empty() {
+                return Err(Failure::from(RestError::Absent {
+                    stream: stream.name.to_string(),
+                    absent: absent.join("; "),
+                    members: members_text(records.into_iter()),
+                }));
+            }
         }
         Ok(())
+    }
+
+    /// Fetches secrets and certificates. Whether the platform answers is seen when it is read.
+    async fn reach(&self) -> Result<()> {
+        Ok(self.session().map(drop)?)
     }
 
     async fn discover(&self) -> Result<Vec<Discovered>> {
@@ -392,7 +455,7 @@ impl Connector for RestConnector {
     }
 
     async fn read(&self, request: ReadRequest, out: mpsc::Sender<Message>) -> Result<()> {
-        self.read_all(request, out).await.map_err(Failure::from)
+        self.read_all(request, out).await
     }
 
     async fn keys(&self, request: ReadRequest, out: mpsc::Sender<KeyBatch>) -> Result<()> {

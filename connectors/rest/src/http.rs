@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use connector::factory::secret::Secret;
 use domain::clock::Clock;
 use encoding_rs::{Encoding, UTF_8};
 use rand::RngCore;
@@ -23,9 +24,9 @@ use crate::bucket::Bucket;
 use crate::config::Method;
 use crate::error::RestError;
 use crate::headers::{charset, next_link};
+use crate::members::outline_of;
 use crate::plan::{Body, Call, Platform};
 use crate::retry::{Passing, Trouble, parse_retry_after, wait_after};
-use crate::secret::Secret;
 use crate::select::Found;
 use crate::sign::{body_text, percent};
 
@@ -197,7 +198,19 @@ impl Session {
                 tokio::time::sleep(wait).await;
                 Ok(())
             }
-            None => Err(kind.error(request.to_owned(), said, tries, retry_after)),
+            None => {
+                let longest = self.platform.limits.retry_after_max.0;
+                Err(match retry_after.filter(|asked| *asked > longest) {
+                    Some(asked) => RestError::AsksToWait {
+                        request: request.to_owned(),
+                        said,
+                        asked,
+                        longest,
+                        is_rate: kind == Passing::RateLimited,
+                    },
+                    None => kind.error(request.to_owned(), said, tries, retry_after),
+                })
+            }
         }
     }
 
@@ -384,6 +397,8 @@ impl Session {
                     request: name.to_owned(),
                     selector: "the envelope's code",
                     what: format!("the answer has no code at {}", envelope.code.as_str()),
+                    outline: self.hidden(outline_of(&self.credentials.hide_in(text))),
+                    is_bare: false,
                 }));
             }
         };
@@ -416,11 +431,26 @@ impl Session {
         let selector = self.platform.envelope.as_ref().and_then(|e| e.message.as_ref());
         let said = selector.and_then(|s| s.one(text).scalar());
         let said = said.unwrap_or_else(|| text.trim().to_owned());
-        let said = self.credentials.hide_in(said);
-        said.chars()
+        self.hidden(said)
+    }
+
+    /// As much of a text as is told, without secrets.
+    fn hidden(&self, text: String) -> String {
+        let text = self.credentials.hide_in(text);
+        text.chars()
             .filter(|c| !c.is_control())
             .take(SAID_CHARS_MAX)
             .collect()
+    }
+
+    /// The error as it may be told: of the answer it holds only what it looks like is left.
+    pub fn outlined(&self, mut error: RestError) -> RestError {
+        if let RestError::Shape { outline, is_bare, .. } = &mut error {
+            let answer = self.credentials.hide_in(std::mem::take(outline));
+            *outline = self.hidden(outline_of(&answer));
+            *is_bare = self.platform.envelope.is_none();
+        }
+        error
     }
 }
 

@@ -24,7 +24,6 @@ mod plan_build;
 mod position;
 mod retry;
 mod rows;
-mod secret;
 mod select;
 mod sign;
 mod span;

@@ -1,5 +1,7 @@
 //! Times as a platform writes them: in requests, in cursors and in signatures.
 
+use std::fmt;
+
 use chrono::format::{Item, StrftimeItems};
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use connector::coerce::date::Zone;
@@ -12,6 +14,18 @@ pub enum TimeFormat {
     Rfc3339,
     /// A pattern of `strftime`, in the source's zone.
     Pattern(String),
+}
+
+impl fmt::Display for TimeFormat {
+    /// As the configuration names it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EpochMilliseconds => "epoch_ms",
+            Self::EpochSeconds => "epoch_s",
+            Self::Rfc3339 => "rfc3339",
+            Self::Pattern(pattern) => pattern,
+        })
+    }
 }
 
 impl TimeFormat {

@@ -109,9 +109,10 @@ impl Page {
         let base = session.platform.base_url.clone();
         let (endpoint, store) = (endpoint.clone(), store.clone());
         let work = move || look_into(&base, &endpoint, &*store, &call, answer, &place);
-        tokio::task::spawn_blocking(work)
+        let looked = tokio::task::spawn_blocking(work)
             .await
-            .map_err(|_| RestError::Stopped)?
+            .map_err(|_| RestError::Stopped)?;
+        looked.map_err(|error| session.outlined(error))
     }
 }
 
@@ -164,8 +165,11 @@ fn look_into(
             next: shape.next,
             text,
         }),
-        Err(error) => {
+        Err(mut error) => {
             keep(store, &answer, &call.name)?;
+            if let RestError::Shape { outline, .. } = &mut error {
+                *outline = text;
+            }
             Err(error)
         }
     }
@@ -296,11 +300,15 @@ impl Endpoint {
                     "the answer has no list at {} (if that means no records, say empty_when_missing = true)",
                     self.records.as_str()
                 ),
+                outline: String::new(),
+                is_bare: false,
             }),
             Err(NoRecords::NoList) => Err(RestError::Shape {
                 request: request.to_owned(),
                 selector: "records",
                 what: format!("what stands at {} is no list", self.records.as_str()),
+                outline: String::new(),
+                is_bare: false,
             }),
         }
     }
@@ -310,6 +318,8 @@ impl Endpoint {
             request: request.to_owned(),
             selector,
             what: format!("there is nothing usable at {path}"),
+            outline: String::new(),
+            is_bare: false,
         }
     }
 

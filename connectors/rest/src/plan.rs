@@ -167,6 +167,14 @@ impl CursorValues {
         }
     }
 
+    /// How the values are written, as the configuration says it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Number => "number".to_owned(),
+            Self::Time(format) => format.to_string(),
+        }
+    }
+
     pub fn write(&self, value: i64, zone: Zone) -> String {
         match self {
             Self::Number => value.to_string(),

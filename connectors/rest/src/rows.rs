@@ -27,8 +27,13 @@ pub struct RowPlan {
     required: Vec<(usize, Arc<str>, String)>,
     optional: Vec<(usize, String)>,
     key_cells: Vec<usize>,
+    /// Key columns that are found by their name, each with its cell and how it is called.
+    found_keys: Vec<(usize, String)>,
+    /// How many cells a record has.
+    cells: usize,
     /// The cell whose values move the stream on.
     watched: Option<(usize, CursorValues)>,
+    watched_path: String,
     lines: Option<String>,
     zone: Zone,
 }
@@ -45,6 +50,38 @@ pub struct Tally {
     seen: Vec<u64>,
     pub records: u64,
     pub rejected: u64,
+}
+
+/// A record taken apart at its list: its other members as the start of an object, and the list's elements.
+struct Lines<'a> {
+    head: String,
+    list: String,
+    elements: Vec<&'a RawValue>,
+}
+
+impl<'a> Lines<'a> {
+    /// None when the record holds no list at `name`; a list that is null has no elements.
+    fn of(record: &'a str, name: &str) -> Option<Self> {
+        let members = serde_json::from_str::<Members<'a>>(record).ok()?.0;
+        let list = members.iter().find(|(member, _)| member == name)?.1;
+        let elements = match list.get() {
+            "null" => Vec::new(),
+            text => serde_json::from_str::<Vec<&'a RawValue>>(text).ok()?,
+        };
+        let quote = |name: &str| serde_json::Value::from(name).to_string();
+        let mut head = String::from("{");
+        for (member, value) in members.iter().filter(|(member, _)| member != name) {
+            head.push_str(&format!("{}:{},", quote(member), value.get()));
+        }
+        let list = quote(name);
+        Some(Self { head, list, elements })
+    }
+
+    /// One object for each element, with the record's other members beside it.
+    fn texts(&self) -> impl Iterator<Item = String> + '_ {
+        let text = |element: &&RawValue| format!("{}{}:{}}}", self.head, self.list, element.get());
+        self.elements.iter().map(text)
+    }
 }
 
 /// What a page holds, before its records become rows.
@@ -101,16 +138,99 @@ impl RowPlan {
             }
         }
         let key_cells = key_cells(dataset, &plan);
+        let found = dataset
+            .key
+            .iter()
+            .filter(|key| !fields.columns.contains_key(*key));
+        let found_keys = found.filter_map(|key| {
+            let index = dataset.column_index(key)?;
+            match &plan.columns[index].source {
+                Source::Cell(cell) => Some((*cell, format!("{key} ({})", dataset.columns[index].label()))),
+                _ => None,
+            }
+        });
+        let found_keys = found_keys.collect();
+        let watched_path = watch.as_ref().map(|(path, _)| (*path).to_owned());
         let watched = watch.map(|(path, values)| (json.watch(path), values));
+        let cells = json.width();
         Ok(Self {
             fields: json,
             plan: Arc::new(plan),
             required,
             optional,
             key_cells,
+            found_keys,
+            cells,
             watched,
+            watched_path: watched_path.unwrap_or_default(),
             lines,
             zone,
+        })
+    }
+
+    /// What is needed and in none of the records, in a sentence each; none where there are no records.
+    pub fn absent(&self, records: &[&str]) -> Vec<String> {
+        let expanded: Vec<String> = match &self.lines {
+            None => Vec::new(),
+            Some(lines) => {
+                let taken = records.iter().filter_map(|record| Lines::of(record, lines));
+                taken
+                    .flat_map(|lines| lines.texts().collect::<Vec<_>>())
+                    .collect()
+            }
+        };
+        let rows: Vec<&str> = match &self.lines {
+            None => records.to_vec(),
+            Some(_) => expanded.iter().map(String::as_str).collect(),
+        };
+        let mut unknown = UnknownPaths::default();
+        let mut parsed = |texts: &[&str]| -> Vec<Vec<bool>> {
+            let read = texts
+                .iter()
+                .filter_map(|text| self.fields.record(text, &mut unknown).ok());
+            read.map(|record| (0..self.cells).map(|cell| !record.lacks(cell)).collect())
+                .collect()
+        };
+        let (whole, rows) = (parsed(records), parsed(&rows));
+        let mut absent = Vec::new();
+        if !rows.is_empty() {
+            let lacks = |cell: &usize| !rows.iter().any(|row| row[*cell]);
+            let required = self.required.iter().filter(|(cell, _, _)| lacks(cell));
+            absent.extend(
+                required.map(|(_, column, path)| format!("no record has {path}, mapped to {column}")),
+            );
+            absent.extend(
+                self.found_keys
+                    .iter()
+                    .filter(|(cell, _)| lacks(cell))
+                    .map(|(_, name)| {
+                        format!("the key {name} is not mapped, and no record has a member of that name")
+                    }),
+            );
+        }
+        if let Some((cell, values)) = &self.watched
+            && !whole.is_empty()
+        {
+            let path = &self.watched_path;
+            let is_read = |record: &&str| self.watched(record).is_some();
+            if !whole.iter().any(|record| record[*cell]) {
+                absent.push(format!("no record has {path}, named as incremental.field"));
+            } else if !records.iter().any(is_read) && self.has_watched(*cell, records) {
+                absent.push(format!(
+                    "no record's {path}, named as incremental.field, is written as {}",
+                    values.name()
+                ));
+            }
+        }
+        absent
+    }
+
+    /// Whether any record has a value in the cell.
+    fn has_watched(&self, cell: usize, records: &[&str]) -> bool {
+        let mut unknown = UnknownPaths::default();
+        records.iter().any(|record| {
+            let parsed = self.fields.record(record, &mut unknown).ok();
+            parsed.is_some_and(|parsed| parsed.raw(cell).is_some_and(|raw| raw != "null"))
         })
     }
 
@@ -265,35 +385,17 @@ impl Page<'_> {
 
     /// One row for each element of the record's list, with the record's other members beside it.
     fn push_lines(&mut self, record: &str, lines: &str, tally: &mut Tally) {
-        let members = serde_json::from_str::<Members<'_>>(record).map(|m| m.0);
-        let list = match &members {
-            Ok(members) => members
-                .iter()
-                .find(|(name, _)| name == lines)
-                .map(|(_, list)| *list),
-            Err(_) => None,
-        };
-        let elements = list.and_then(|list| match list.get() {
-            "null" => Some(Vec::new()),
-            text => serde_json::from_str::<Vec<&RawValue>>(text).ok(),
-        });
-        let (Ok(members), Some(elements)) = (members, elements) else {
+        let Some(taken) = Lines::of(record, lines) else {
             self.position += 1;
             tally.records += 1;
             let detail = format!("{lines} is no list");
             return self.reject(None, Reason::MissingColumn, detail, record, tally);
         };
-        if elements.is_empty() {
+        if taken.elements.is_empty() {
             let text = Bilingual::new("记录没有明细行", "records without a line, so without a row");
             tally.add("RECORD_WITHOUT_LINES", lines, text, 1);
         }
-        let quote = |name: &str| serde_json::Value::from(name).to_string();
-        let mut head = String::from("{");
-        for (name, value) in members.iter().filter(|(name, _)| name != lines) {
-            head.push_str(&format!("{}:{},", quote(name), value.get()));
-        }
-        for element in elements {
-            let text = format!("{head}{}:{}}}", quote(lines), element.get());
+        for text in taken.texts() {
             let parsed = self.plan.fields.record(&text, &mut tally.unknown);
             self.push(&text, parsed, tally);
         }

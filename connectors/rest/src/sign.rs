@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use connector::coerce::date::Zone;
+use connector::factory::secret::Secret;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use sm3::Sm3;
@@ -13,7 +14,6 @@ use sm3::Sm3;
 use crate::config::{Algorithm, Encoding, Method, Signed};
 use crate::moment::TimeFormat;
 use crate::plan::{Body, Call};
-use crate::secret::Secret;
 use crate::select::{Found, scalar};
 use crate::template::Template;
 

@@ -26,6 +26,28 @@ impl Span {
         Some(Self(Duration::from_millis(count.checked_mul(unit_ms)?)))
     }
 
+    /// For a person, to the two largest units: `2 h`, `1 d 3 h`, `90 min` is `1 h 30 min`.
+    pub fn words(self) -> String {
+        let seconds = self.0.as_secs();
+        let units = [
+            (seconds / 86_400, "d"),
+            (seconds / 3_600 % 24, "h"),
+            (seconds / 60 % 60, "min"),
+            (seconds % 60, "s"),
+        ];
+        let words: Vec<String> = units
+            .into_iter()
+            .skip_while(|(count, _)| *count == 0)
+            .take(2)
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, unit)| format!("{count} {unit}"))
+            .collect();
+        if words.is_empty() {
+            return format!("{} ms", self.0.as_millis());
+        }
+        words.join(" ")
+    }
+
     pub fn micros(self) -> i64 {
         i64::try_from(self.0.as_micros()).unwrap_or(i64::MAX)
     }
@@ -69,6 +91,21 @@ impl JsonSchema for Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_in_words() {
+        for (text, words) in [
+            ("2h", "2 h"),
+            ("600s", "10 min"),
+            ("90m", "1 h 30 min"),
+            ("90061s", "1 d 1 h"),
+            ("86461s", "1 d"),
+            ("61s", "1 min 1 s"),
+            ("250ms", "250 ms"),
+        ] {
+            assert_eq!(Span::parse(text).unwrap().words(), words, "{text}");
+        }
+    }
 
     #[test]
     fn spans() {

@@ -11,6 +11,7 @@ use domain::Bilingual;
 
 use crate::error::RestError;
 use crate::list::{ListReader, Output};
+use crate::members::members_text;
 use crate::page::Place;
 use crate::plan::{CursorPlan, CursorValues, Increment, Turn, Vars, WindowPlan};
 use crate::position::Position;
@@ -253,9 +254,13 @@ impl ListReader {
             self.check_pages(pages)?;
             let count = page.count();
             let more = page.has_more == Some(true) || page.total.is_some_and(|total| total > count);
+            let is_end_said = page.has_more.is_some() || page.total.is_some();
+            let must_follow = more || (count >= size && !is_end_said);
             // A page that gets on surely has something new: the next one can be asked for before all of it was looked at.
             let reached = page.records().last().and_then(|record| self.rows.watched(record));
             let ahead = reached.filter(|reached| from.is_none_or(|from| *reached > from));
+            let members =
+                (must_follow && reached.is_none()).then(|| members_text(page.records().into_iter()));
             let working = self.begin(page);
             let mut loaded = None;
             if ahead.is_some() {
@@ -264,6 +269,13 @@ impl ListReader {
             }
             let worked = working.end().await?;
             let values: Vec<i64> = worked.inspection.watched.iter().copied().flatten().collect();
+            if let Some(members) = members.filter(|_| count > 0 && values.is_empty()) {
+                return Err(RestError::CursorUnreadable {
+                    stream: self.stream.name.to_string(),
+                    field: plan.field.clone(),
+                    members,
+                });
+            }
             if !values.is_sorted()
                 || from
                     .zip(values.first())

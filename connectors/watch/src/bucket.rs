@@ -37,8 +37,8 @@ impl Bucket {
         }
         builder = match (&config.access_key_id, &config.secret_access_key) {
             (Some(id), Some(secret)) => builder
-                .with_access_key_id(id.read(base)?)
-                .with_secret_access_key(secret.read(base)?),
+                .with_access_key_id(id.resolve(base)?.reveal())
+                .with_secret_access_key(secret.resolve(base)?.reveal()),
             (None, None) => builder.with_skip_signature(true),
             _ => {
                 return Err(WatchError::Config(

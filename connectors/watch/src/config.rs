@@ -2,10 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use connector::factory::secret::{SecretRef, check_named};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::error::WatchError;
+
+/// Keys of the configuration that name secrets.
+const SECRETS: &[&str] = &["access_key_id", "secret_access_key"];
 
 /// A watched source.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -47,8 +51,9 @@ pub struct BucketConfig {
     /// Region that requests are signed for.
     #[serde(default = "region")]
     pub region: String,
-    /// Without keys the bucket is read as anybody may.
+    /// Without keys the bucket is read as anybody may. `{ env = "NAME" }` or `{ file = "path" }`, as the other key.
     pub access_key_id: Option<SecretRef>,
+    /// `{ env = "NAME" }`, or `{ file = "path" }` with nothing else in it.
     pub secret_access_key: Option<SecretRef>,
     /// Allow an endpoint without TLS.
     #[serde(default)]
@@ -66,16 +71,6 @@ pub struct BucketConfig {
     pub done: Option<String>,
 }
 
-/// Where a secret is kept; never the secret itself.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum SecretRef {
-    /// An environment variable.
-    Env(String),
-    /// A file with nothing else in it; relative to the configuration file.
-    File(PathBuf),
-}
-
 fn stable_seconds() -> u32 {
     60
 }
@@ -84,26 +79,21 @@ fn region() -> String {
     "us-east-1".to_owned()
 }
 
-impl SecretRef {
-    /// The secret, without white space around it.
-    pub fn read(&self, base: &Path) -> Result<String, WatchError> {
-        let (name, found) = match self {
-            Self::Env(name) => (name.clone(), std::env::var(name).ok()),
-            Self::File(path) => {
-                let path = base.join(path);
-                (path.display().to_string(), std::fs::read_to_string(&path).ok())
-            }
-        };
-        found
-            .map(|text| text.trim().to_owned())
-            .filter(|text| !text.is_empty())
-            .ok_or(WatchError::Secret { name })
-    }
-}
-
 impl WatchConfig {
     pub fn parse(text: &str) -> Result<Self, WatchError> {
-        toml::from_str(text).map_err(|e| WatchError::Config(e.to_string()))
+        // Not the error's Display, which would show the line, perhaps one with a secret in it.
+        let table: toml::Table =
+            toml::from_str(text).map_err(|e| WatchError::Config(e.message().to_owned()))?;
+        Self::from_value(table.into())
+    }
+
+    pub fn from_value(value: toml::Value) -> Result<Self, WatchError> {
+        if let Some(table) = value.as_table() {
+            check_named(table, SECRETS).map_err(WatchError::Config)?;
+        }
+        value
+            .try_into()
+            .map_err(|e: toml::de::Error| WatchError::Config(e.message().to_owned()))
     }
 
     pub fn mapping(&self) -> Option<&Path> {
@@ -133,19 +123,24 @@ mod tests {
         let WatchConfig::Bucket(bucket) = WatchConfig::parse(text).unwrap() else {
             panic!("a bucket");
         };
-        assert_eq!(bucket.access_key_id, Some(SecretRef::Env("KEY".to_owned())));
+        assert_eq!(
+            bucket.access_key_id,
+            Some(SecretRef::Env {
+                env: "KEY".to_owned()
+            })
+        );
         for (text, want) in [
             ("kind = \"ftp\"\n", "unknown variant"),
             ("kind = \"s3\"\nbucket = \"b\"\nkey = 1\n", "unknown field"),
             ("kind = \"drop-folder\"\n", "missing field `path`"),
             (
-                "kind = \"s3\"\nbucket = \"b\"\naccess_key_id = \"plain\"\n",
-                "unknown variant",
+                "kind = \"s3\"\nbucket = \"b\"\nsecret_access_key = \"hunter2\"\n",
+                "`secret_access_key`: a secret is named, never written out",
             ),
         ] {
             let got = WatchConfig::parse(text).unwrap_err().to_string();
             assert!(got.contains(want), "{text}: {got}");
+            assert!(!got.contains("hunter2"), "{text}: {got}");
         }
-        assert!(SecretRef::File("nowhere".into()).read(Path::new(".")).is_err());
     }
 }

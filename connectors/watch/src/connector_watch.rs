@@ -53,10 +53,7 @@ impl WatchConnector {
         base: &Path,
         clock: Arc<dyn Clock>,
     ) -> std::result::Result<Self, WatchError> {
-        let config = value
-            .try_into()
-            .map_err(|e: toml::de::Error| WatchError::Config(e.to_string()))?;
-        Self::new(&config, base, clock)
+        Self::new(&WatchConfig::from_value(value)?, base, clock)
     }
 
     /// From a configuration; relative paths in it are below `base`.
@@ -111,9 +108,7 @@ impl WatchConnector {
         base: &Path,
         dir: &Path,
     ) -> std::result::Result<FilesConnector, WatchError> {
-        let config: WatchConfig = value
-            .try_into()
-            .map_err(|e: toml::de::Error| WatchError::Config(e.to_string()))?;
+        let config = WatchConfig::from_value(value)?;
         let mapping = config.mapping().map(|path| base.join(path));
         Ok(FilesConnector::new(dir, mapping.as_deref())?)
     }

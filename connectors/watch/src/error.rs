@@ -2,16 +2,15 @@
 
 use std::path::PathBuf;
 
+use connector::factory::secret::SecretError;
 use domain::{Failure, FailureKind};
 
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
     #[error("the configuration of the source is wrong: {0}")]
     Config(String),
-    #[error(
-        "the secret {name} cannot be read; set the environment variable or the file that the source names"
-    )]
-    Secret { name: String },
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     #[error(transparent)]
     Files(#[from] files::FilesError),
     #[error("{path} cannot be read; check that it exists and who may read it")]
@@ -58,7 +57,7 @@ impl From<WatchError> for Failure {
             WatchError::Other(failure) => return failure,
             WatchError::Files(error) => return error.into(),
             WatchError::Config(_) => (FailureKind::Invalid, "CONFIG_INVALID"),
-            WatchError::Secret { .. } => (FailureKind::Precondition, "SECRET_UNREADABLE"),
+            WatchError::Secret(_) => (FailureKind::Precondition, "SECRET_UNREADABLE"),
             WatchError::Folder { .. } => (FailureKind::NotFound, "DIRECTORY_UNREADABLE"),
             WatchError::Move { .. } => (FailureKind::Precondition, "FILE_NOT_MOVED"),
             WatchError::Bucket {

@@ -12,6 +12,6 @@ mod error;
 mod folder;
 mod place;
 
-pub use config::{BucketConfig, FolderConfig, SecretRef, WatchConfig};
+pub use config::{BucketConfig, FolderConfig, WatchConfig};
 pub use connector_watch::WatchConnector;
 pub use error::WatchError;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use domain::{ColumnType, Dataset};
+use domain::{Column, ColumnType, Dataset};
 
 use crate::coerce::date::Zone;
 use crate::coerce::decimal::{self, Factor, Notation};
@@ -51,18 +51,9 @@ impl FieldMapping {
             let known = dataset
                 .column(name)
                 .ok_or_else(|| unknown_column(dataset, name))?;
-            let entry = column_entry(column, known.ty).map_err(|e| format!("columns.{name}: {e}"))?;
-            let strange = entry
-                .codes
-                .values()
-                .find(|code| known.codes_are_closed && known.code(code).is_none());
-            if let Some(code) = strange {
-                let codes: Vec<&str> = known.codes.keys().map(String::as_str).collect();
-                return Err(format!(
-                    "columns.{name}: codes: {code:?} is none of {}",
-                    codes.join(", ")
-                ));
-            }
+            let within = |e: String| format!("columns.{name}: {e}");
+            let mut entry = column_entry(column, known.ty).map_err(within)?;
+            entry.codes = codes(known, &entry.codes).map_err(within)?;
             entries.insert(name.clone(), entry);
         }
         Ok(Self {
@@ -142,9 +133,16 @@ pub fn quarantine_limit(text: &str) -> Result<u32, String> {
         .ok_or_else(wrong)
 }
 
-/// The dataset of that name, or a sentence that lists those there are.
+/// The dataset of that name, or a sentence that says which one is meant or lists those there are.
 pub fn known_dataset(name: &str) -> Result<Arc<Dataset>, String> {
     domain::dataset(name).ok_or_else(|| {
+        let meant = |d: &&Arc<Dataset>| fold(&d.title) == fold(name) || fold(&d.name) == fold(name);
+        if let Some(meant) = domain::catalogue().iter().find(meant) {
+            return format!(
+                "there is no dataset {name:?}; write {:?}, which is the name of {}",
+                meant.name, meant.title
+            );
+        }
         let names: Vec<&str> = domain::catalogue().iter().map(|d| d.name.as_str()).collect();
         format!("there is no dataset {name:?}; there are {}", names.join(", "))
     })
@@ -158,6 +156,34 @@ pub fn unknown_column(dataset: &Dataset, name: &str) -> String {
         dataset.name,
         names.join(", ")
     )
+}
+
+/// What the source writes -> the column's code, which may be given by one of its known spellings. A column with closed
+/// codes takes nothing else.
+pub fn codes(column: &Column, written: &HashMap<String, String>) -> Result<HashMap<String, String>, String> {
+    let of = |text: &String| {
+        let spelled = |(code, known): &(&String, &Vec<String>)| {
+            std::iter::once(*code)
+                .chain(*known)
+                .any(|known| fold(known) == fold(text))
+        };
+        let code = column.code(text).or_else(|| {
+            let found = column.codes.iter().find(spelled)?;
+            Some(found.0.as_str())
+        });
+        match code {
+            Some(code) => Ok(code.to_owned()),
+            None if column.codes_are_closed => {
+                let codes: Vec<&str> = column.codes.keys().map(String::as_str).collect();
+                Err(format!("codes: {text:?} is none of {}", codes.join(", ")))
+            }
+            None => Ok(text.clone()),
+        }
+    };
+    written
+        .iter()
+        .map(|(source, target)| Ok((source.clone(), of(target)?)))
+        .collect()
 }
 
 /// A column entry as written, checked against the type of its dataset column.
@@ -243,4 +269,57 @@ pub fn constant_row(raw: RawRow) -> Result<ConstantRow, String> {
         .map(|(name, value)| (name, value.0))
         .collect();
     Ok(ConstantRow { dataset, values })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mapping(dataset: &str, column: &str, codes: &str) -> Result<HashMap<String, String>, String> {
+        let text = format!("{column} = {{ from = 's', codes = {codes} }}");
+        let columns = toml::from_str(&text).unwrap();
+        let dataset = known_dataset(dataset).unwrap();
+        let fields = FieldMapping::new(&dataset, &columns, Vec::new(), &[], &[])?;
+        Ok(fields.columns[column].codes.clone())
+    }
+
+    #[test]
+    fn codes_may_be_given_by_their_known_spellings() {
+        for (written, code) in [
+            ("received", "received"),
+            ("已收货", "received"),
+            (" 已 收货", "received"),
+            ("Received", "received"),
+            ("在途", "在途"),
+        ] {
+            let codes = mapping("platform_orders", "status", &format!("{{ '3' = '{written}' }}")).unwrap();
+            assert_eq!(codes["3"], code, "{written}");
+        }
+    }
+
+    #[test]
+    fn closed_codes_take_nothing_else() {
+        let codes = mapping("purchase_orders", "channel", "{ '1' = '线上', '2' = 'offline' }").unwrap();
+        assert_eq!(
+            (codes["1"].as_str(), codes["2"].as_str()),
+            ("platform", "offline")
+        );
+        let error = mapping("purchase_orders", "channel", "{ '1' = '电话' }").unwrap_err();
+        assert!(
+            error.contains("columns.channel: codes: \"电话\" is none of ") && error.contains("platform"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_dataset_called_by_its_title_is_named() {
+        for name in ["采购订单", " 采购订单", "Purchase_Orders"] {
+            let error = known_dataset(name).unwrap_err();
+            assert!(
+                error.contains("write \"purchase_orders\"") && !error.contains("bids"),
+                "{error}"
+            );
+        }
+        assert!(known_dataset("采购").unwrap_err().contains("bids"));
+    }
 }

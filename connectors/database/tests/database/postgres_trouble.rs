@@ -1,10 +1,13 @@
 //! PostgreSQL in trouble: drift, refusals, restarts, limits.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use connector::Connector;
 use connector::message::RAW_BYTES_MAX;
 use domain::FailureKind;
+use tokio::net::TcpListener;
 
 use crate::host::{Host, connector, connector_with};
 use crate::postgres::{all_orders, orders};
@@ -49,6 +52,10 @@ async fn a_schema_that_drifts_is_told_quarantined_or_refused() {
         (FailureKind::Invalid, "SCHEMA_DRIFT")
     );
     assert!(
+        failure.message.starts_with("stream purchase_orders: "),
+        "{failure}"
+    );
+    assert!(
         failure.message.contains("\"amount\"") && failure.message.contains("total"),
         "{}",
         failure.message
@@ -68,6 +75,8 @@ async fn a_schema_that_drifts_is_told_quarantined_or_refused() {
         (failure.kind, failure.reason),
         (FailureKind::Invalid, "CURSOR_INVALID")
     );
+    let advice = "`lianjing source reset NAME --stream purchase_orders`";
+    assert!(failure.message.contains(advice), "{failure}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,7 +85,10 @@ async fn a_lost_table_fails_its_stream_and_the_others_are_read() {
     database
         .pg("create table c (contract_id text); insert into c values ('C1')")
         .await;
-    let rest = format!("{ORDERS}\n[[streams]]\ndataset = \"contracts\"\nquery = \"select * from c\"");
+    let rest = format!(
+        "{ORDERS}\n[[streams]]\ndataset = \"contracts\"\nquery = \"select * from c\"\n[[streams]]\nname = \"again\"\n\
+         dataset = \"purchase_orders\"\nquery = \"select order_id, line_no from po\""
+    );
     let connector = connector(&database.postgres_url(), &rest);
     let mut host = Host::new();
     host.sync(&connector).await.unwrap();
@@ -86,11 +98,11 @@ async fn a_lost_table_fails_its_stream_and_the_others_are_read() {
         (failure.kind, failure.reason),
         (FailureKind::Invalid, "DATABASE_REFUSED")
     );
-    assert!(
-        failure.message.contains("\"po\" does not exist"),
-        "{}",
-        failure.message
-    );
+    let message = &failure.message;
+    assert!(message.starts_with("stream purchase_orders: "), "{message}");
+    assert!(message.contains("\"po\" does not exist"), "{message}");
+    assert!(message.ends_with("these streams failed too: again"), "{message}");
+    connector.reach().await.unwrap();
     assert_eq!(host.table("contracts", &["contract_id"]), ["C1", "C2"]);
     assert!(host.notice_codes().contains("STREAM_FAILED"));
 }
@@ -201,6 +213,81 @@ async fn a_server_that_is_not_there_is_tried_again_and_then_unavailable() {
     })
     .await
     .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hangs_up_is_tried_as_often_as_configured() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let count = Arc::new(AtomicU32::new(0));
+    let counted = count.clone();
+    let hanging_up = tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            drop(connection);
+        }
+    });
+    for scheme in ["postgres", "mysql"] {
+        let url = format!("{scheme}://x@{address}/x");
+        let connector = connector(&url, &format!("[limits]\ntries = 3\n{ORDERS}"))
+            .with_first_wait(Duration::from_millis(1));
+        let (out, _messages) = tokio::sync::mpsc::channel(1);
+        for (what, failure) in [
+            ("check", connector.check().await.unwrap_err()),
+            ("reach", connector.reach().await.unwrap_err()),
+            ("discover", connector.discover().await.unwrap_err()),
+            (
+                "read",
+                connector.read(Host::new().request(), out).await.unwrap_err(),
+            ),
+        ] {
+            assert_eq!(
+                failure.reason, "DATABASE_UNREACHABLE",
+                "{scheme} {what}: {failure}"
+            );
+        }
+        let connections = count.swap(0, Ordering::SeqCst);
+        assert_eq!(connections, 4 * 3, "{scheme}");
+    }
+    hanging_up.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_names_the_stream_and_what_its_query_lacks() {
+    let database = orders(1).await;
+    let check = |rest: String| {
+        let connector = connector(&database.postgres_url(), &rest);
+        async move { connector.check().await.unwrap_err() }
+    };
+    let named = ORDERS.replace("dataset =", "name = \"po\"\ndataset =");
+    let mapped = check(format!("{named}columns = {{ hospital_id = \"hospital\" }}")).await;
+    let cursor = check(named.replace("cursor = \"updated_at\"", "cursor = \"changed\"")).await;
+    let refused = check(named.replace("from po", "from pos")).await;
+    database.pg("alter table po rename column order_id to id").await;
+    let key = check(named).await;
+    for (failure, reason, words) in [
+        (
+            &mapped,
+            "COLUMNS_INVALID",
+            "columns.hospital_id names the column \"hospital\"",
+        ),
+        (&cursor, "COLUMNS_INVALID", "cursor names the column \"changed\""),
+        (
+            &key,
+            "COLUMNS_INVALID",
+            "no column for the key order_id (采购单号) of purchase_orders",
+        ),
+        (&refused, "DATABASE_REFUSED", "\"pos\" does not exist"),
+    ] {
+        assert_eq!((failure.kind, failure.reason), (FailureKind::Invalid, reason));
+        assert!(failure.message.starts_with("stream po: "), "{failure}");
+        assert!(failure.message.contains(words), "{words}: {failure}");
+    }
+    assert!(
+        key.message
+            .contains("it gives id, line_no, amount, product_name, updated_at"),
+        "{key}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

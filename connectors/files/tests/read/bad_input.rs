@@ -19,6 +19,7 @@ fn read(name: &str, bytes: impl AsRef<[u8]>) -> Outcome {
 
 fn refused(outcome: &Outcome, reason: &str) {
     assert_eq!(outcome.reasons(), [(0, None, reason)], "{:?}", outcome.rejected);
+    assert!(!outcome.rejected[0].detail.is_empty(), "{reason} has no words");
     assert_eq!(outcome.rows.len(), 0);
 }
 

@@ -75,5 +75,6 @@ fn lists_that_cannot_be_read() {
             [("credit_records", 0, field, reason)],
             "{list}"
         );
+        assert!(!outcome.rejected[0].detail.is_empty(), "{reason} has no words");
     }
 }

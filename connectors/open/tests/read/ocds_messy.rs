@@ -109,6 +109,7 @@ fn files_that_are_none() {
             [("tenders", 0, None, reason)],
             "{name} {reason}"
         );
+        assert!(!outcome.rejected[0].detail.is_empty(), "{reason} has no words");
     }
     assert_eq!(read(CONFIG, "a.json", "{\"releases\": []}").golden(), "");
     assert_eq!(read(CONFIG, "a.txt", "x").told("NO_FILES"), 1);

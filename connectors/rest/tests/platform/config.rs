@@ -208,6 +208,124 @@ async fn a_check_fails_as_a_sync_would() {
 }
 
 #[tokio::test]
+async fn a_check_names_what_is_mapped_and_in_no_record() {
+    let server = Server::start(World::new(3)).await;
+    let empty = Server::start(World::new(0)).await;
+    let dir = tempfile::tempdir().unwrap();
+    let cursor = text(&server, List::Cursor);
+    let check = |text: String| {
+        let connector = connector(&text, dir.path(), &Hand::new()).unwrap();
+        async move { connector.check().await }
+    };
+    let keyed = "platform_order_id = 'orderNo'\n";
+    let cases = [
+        (keyed, "", "the key platform_order_id (平台订单号) is not mapped"),
+        (
+            keyed,
+            "platform_order_id = 'order_no'\n",
+            "no record has order_no, mapped to platform_order_id",
+        ),
+        (
+            keyed,
+            "platform_order_id = { template = '{hospital.code}-{no}' }\n",
+            "mapped to platform_order_id",
+        ),
+        (
+            keyed,
+            "platform_order_id = 'orderNo'\namount = 'amountYuan'\n",
+            "no record has amountYuan, mapped to amount",
+        ),
+        (
+            "field = 'updatedAt'",
+            "field = 'updateTime'",
+            "no record has updateTime, named as incremental.field",
+        ),
+        (
+            "format = 'epoch_ms'",
+            "format = 'rfc3339'",
+            "is written as rfc3339",
+        ),
+    ];
+    for (from, to, words) in cases {
+        assert!(cursor.contains(from), "{from}");
+        let wrong = cursor.replace(from, to);
+        let failure = check(wrong.clone()).await.unwrap_err();
+        assert_eq!(
+            (failure.kind, failure.reason),
+            (FailureKind::Invalid, "COLUMNS_INVALID")
+        );
+        for words in [
+            words,
+            "stream orders",
+            "orderNo, hospital.code, hospital.name, qty, amountFen, updatedAt",
+        ] {
+            assert!(failure.message.contains(words), "{words}: {}", failure.message);
+        }
+        check(wrong.replace(&server.url, &empty.url)).await.unwrap();
+    }
+    let optional = cursor
+        .replace("[[stream]]\n", "[[stream]]\noptional = ['amount']\n")
+        .replace(keyed, "platform_order_id = 'orderNo'\namount = 'amountYuan'\n");
+    check(optional).await.unwrap();
+    let lines = cursor
+        .replace(
+            "records = 'data.list'\n",
+            "records = 'data.list'\nlines = 'items'\n",
+        )
+        .replace(
+            keyed,
+            "platform_order_id = 'orderNo'\nunit_price = 'items.price'\n",
+        );
+    server.with(|state| {
+        let items = serde_json::json!([{ "cost": "1.20" }]);
+        state.world.added.insert("items".to_owned(), items);
+    });
+    let failure = check(lines.clone()).await.unwrap_err();
+    assert!(
+        failure
+            .message
+            .contains("no record has items.price, mapped to unit_price"),
+        "{failure}"
+    );
+    check(lines.replace("items.price", "items.cost")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_does_not_keep_the_others_from_being_read() {
+    let server = Server::start(World::new(3)).await;
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Hand::new();
+    let orders = text(&server, List::Single);
+    let lost = |name: &str| {
+        let stream = orders.split("[[stream]]").nth(1).unwrap();
+        let stream = stream.replace("'orders'", &format!("'{name}'"));
+        format!("[[stream]]{}", stream.replace("'/orders'", "'/gone'"))
+    };
+    let three = orders.replace("[[stream]]", &format!("{}[[stream]]", lost("a"))) + &lost("b");
+    let mut host = Host::new(connector(&three, dir.path(), &clock).unwrap(), clock);
+    host.connector.reach().await.unwrap();
+    let gone = || Answer::Status(404, Vec::new(), String::new());
+    server.with(|state| {
+        state
+            .elsewhere
+            .insert("/gone".to_owned(), [gone(), gone()].into())
+    });
+    host.sync(None).await;
+    let failure = host.failure.take().unwrap();
+    assert_eq!(
+        (failure.kind, failure.reason),
+        (FailureKind::NotFound, "STREAM_LOST")
+    );
+    assert!(failure.message.starts_with("a GET"), "{failure}");
+    assert!(
+        failure.message.ends_with("these streams failed too: b"),
+        "{failure}"
+    );
+    assert!(host.told().contains("STREAM_FAILED"));
+    assert_eq!(host.orders().len(), 3);
+}
+
+#[tokio::test]
 async fn a_position_of_another_way_of_reading_is_not_guessed_at() {
     let server = Server::start(World::new(3)).await;
     let dir = tempfile::tempdir().unwrap();
@@ -233,6 +351,8 @@ async fn a_position_of_another_way_of_reading_is_not_guessed_at() {
             (FailureKind::Precondition, "POSITION_INVALID"),
             "{list:?}"
         );
+        let advice = "`lianjing source reset NAME --stream orders`";
+        assert!(failure.message.contains(advice), "{failure}");
     }
 }
 

@@ -97,6 +97,13 @@ async fn failures_that_do_not_pass_say_so() {
         scenario("retry-after longer than is waited for", List::Token)
             .answer(1, status_with(429, "Retry-After", "86400"))
             .fails("RATE_LIMITED", 0)
+            .says("asks to wait 1 d, longer than limits.retry_after_max (10 min)")
+            .requests(1),
+        scenario("503 with a retry-after longer than is waited for", List::Token)
+            .limits("retry_after_max = '90s'")
+            .answer(1, status_with(503, "Retry-After", "7200"))
+            .fails("SOURCE_UNAVAILABLE", 0)
+            .says("asks to wait 2 h, longer than limits.retry_after_max (1 min 30 s)")
             .requests(1),
     ])
     .await;
@@ -124,6 +131,7 @@ async fn refusals_are_not_tried_again() {
         scenario("410: the position is gone", List::Feed)
             .status(2, 410)
             .fails("POSITION_GONE", 10)
+            .says("`lianjing source reset NAME --stream orders`")
             .requests(2),
         scenario("a redirect to another host", List::Pages)
             .answer(
@@ -152,6 +160,16 @@ async fn refusals_are_not_tried_again() {
                 Answer::Body(r#"{"code":0,"data":{"total":2,"rows":[{},{}]}}"#.to_owned()),
             )
             .fails("RESPONSE_SHAPE", 0)
+            .requests(1),
+        scenario("a refusal under HTTP 200 without an envelope", List::Pages)
+            .top("auth = { kind = 'query', name = 'k', value = { file = 'secret' } }")
+            .answer(
+                1,
+                Answer::Body(r#"{"code":1003,"msg":"应用未授权 s3cr3t","data":{"list":null}}"#.to_owned()),
+            )
+            .fails("RESPONSE_SHAPE", 0)
+            .says(r#"the answer is {"code":1003,"msg":"应用未授权 ***","data":{"list":null}}"#)
+            .says("envelope")
             .requests(1),
         scenario("what should be a list is an object", List::Pages)
             .answer(

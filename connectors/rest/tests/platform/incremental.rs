@@ -222,6 +222,43 @@ async fn what_cannot_be_read_on_is_said() {
                 w.ignores_filter = true;
             })
             .fails("UNSORTED", 10),
+        scenario("keyset: no record has the cursor member", List::Keyset)
+            .edit("field = 'updatedAt'", "field = 'updateTime'")
+            .fails("CURSOR_UNREADABLE", 0)
+            .says("updateTime")
+            .says("orderNo, hospital.code")
+            .says("updatedAt")
+            .requests(1),
+        scenario(
+            "keyset: no total, a full page without the cursor member",
+            List::Keyset,
+        )
+        .edit("total = 'data.total'\n", "")
+        .edit("field = 'updatedAt'", "field = 'updateTime'")
+        .fails("CURSOR_UNREADABLE", 0)
+        .says("updateTime")
+        .requests(1),
+        scenario("keyset: the cursor member is written otherwise", List::Keyset)
+            .edit("format = 'epoch_ms'", "format = 'rfc3339'")
+            .fails("CURSOR_UNREADABLE", 0)
+            .says("incremental.format")
+            .requests(1),
+        scenario(
+            "keyset: all is on one page without the cursor member",
+            List::Keyset,
+        )
+        .world(|w| w.orders.truncate(7))
+        .edit("field = 'updatedAt'", "field = 'updateTime'")
+        .tells("CURSOR_UNREADABLE"),
+        scenario(
+            "keyset: a page whose last cursor value cannot be read goes on from the one before",
+            List::Keyset,
+        )
+        .world(|w| {
+            w.sorted = Sorted::ByUpdate;
+            w.unreadable_cursor = Some("PT0010".to_owned());
+        })
+        .tells("CURSOR_UNREADABLE"),
         scenario("keyset: the platform takes only what is greater", List::Keyset)
             .world(|w| {
                 w.sorted = Sorted::ByUpdate;

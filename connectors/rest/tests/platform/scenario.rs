@@ -159,6 +159,7 @@ pub struct Scenario {
     steps: Vec<Do>,
     expect: Expect,
     told: Vec<&'static str>,
+    said: Vec<&'static str>,
     requests: Option<usize>,
 }
 
@@ -179,6 +180,7 @@ pub fn scenario(name: &'static str, list: List) -> Scenario {
         steps: vec![Do::Sync],
         expect: Expect::Truth,
         told: Vec::new(),
+        said: Vec::new(),
         requests: None,
     }
 }
@@ -254,6 +256,12 @@ impl Scenario {
 
     pub fn fails(self, reason: &'static str, committed: usize) -> Self {
         self.expect(Expect::Fails(reason, committed))
+    }
+
+    /// What the failure's message must hold.
+    pub fn says(mut self, words: &'static str) -> Self {
+        self.said.push(words);
+        self
     }
 
     /// Notices that the last sync must tell.
@@ -397,6 +405,10 @@ impl Scenario {
                 }
                 wrong.extend(differences(&expected));
             }
+        }
+        let message = failure.map(|f| f.message.as_str()).unwrap_or_default();
+        for words in self.said.iter().filter(|words| !message.contains(**words)) {
+            wrong.push(format!("the failure does not say {words:?}: {message}"));
         }
         for code in &self.told {
             if !host.told().contains(code) {

@@ -50,6 +50,8 @@ pub struct World {
     pub added: Map<String, Value>,
     /// An empty list is left out of the answer.
     pub hides_empty: bool,
+    /// The order whose last update is shown as null.
+    pub unreadable_cursor: Option<String>,
     /// How often a list was asked for.
     pub lists: usize,
 }
@@ -74,6 +76,7 @@ impl World {
             renamed: BTreeMap::new(),
             added: Map::new(),
             hides_empty: false,
+            unreadable_cursor: None,
             lists: 0,
         };
         for n in 1..=count {
@@ -123,6 +126,9 @@ impl World {
         });
         let members = record.as_object_mut().expect("an object");
         members.extend(self.added.clone());
+        if self.unreadable_cursor.as_ref() == Some(&order.no) {
+            members.insert("updatedAt".to_owned(), Value::Null);
+        }
         for (from, to) in &self.renamed {
             if let Some(value) = members.shift_remove(from) {
                 members.insert(to.clone(), value);
