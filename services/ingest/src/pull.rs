@@ -135,15 +135,7 @@ async fn read_all(work: Work<'_>, plan: Plan, run: SyncRun) -> Result<SyncReport
         ..
     } = work;
     let in_source = Host::in_source(&plan.source);
-    connector.check().await.map_err(&in_source)?;
-    // A source that has nothing new is still as fresh as its answer.
-    let seen: Vec<String> = match incremental {
-        true => {
-            let found = connector.discover().await.map_err(&in_source)?;
-            found.into_iter().filter_map(|d| d.dataset).collect()
-        }
-        false => Vec::new(),
-    };
+    connector.reach().await.map_err(&in_source)?;
     let mut taking = Taking::begin(work, plan, run).await?;
     let request = ReadRequest {
         cursors: taking.run.cursors_before.clone(),
@@ -154,7 +146,23 @@ async fn read_all(work: Work<'_>, plan: Plan, run: SyncRun) -> Result<SyncReport
     // Both end together: a lake that fails drops the receiver, and the connector stops.
     let (read, taken) = tokio::join!(reading, taking.take(messages));
     taken?;
-    read.map_err(&in_source)?;
+    if let Err(failure) = read {
+        // What came up to the last checkpoints is as good as if the sync had ended there.
+        if !taking.pending.is_empty()
+            && let Err(error) = taking.commit().await
+        {
+            tracing::warn!(error = %error, "what came before the source failed was not kept");
+        }
+        return Err(in_source(failure));
+    }
+    // A source that has nothing new is still as fresh as its answer.
+    let seen: Vec<String> = match incremental {
+        true => {
+            let found = connector.discover().await.unwrap_or_default();
+            found.into_iter().filter_map(|d| d.dataset).collect()
+        }
+        false => Vec::new(),
+    };
     taking.end(&seen).await
 }
 

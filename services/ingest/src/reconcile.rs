@@ -34,7 +34,7 @@ pub(crate) async fn reconcile(
 ) -> Result<ReconcileReport> {
     let started_at = host.clock.now();
     let (in_lake, in_source) = (Host::in_lake(source), Host::in_source(source));
-    connector.check().await.map_err(&in_source)?;
+    connector.reach().await.map_err(&in_source)?;
     let start = SyncStart {
         source: source.to_owned(),
         started_at,

@@ -54,7 +54,7 @@ impl Catalogue {
         let failed = |e| doing("record what a sync saw of the columns")(e);
         let mut tx = self.pool.begin().await.map_err(failed)?;
         let before: i64 = sqlx::query_scalar(
-            "select count(*) from lianjing_sync_runs where source = ? and run_id <> ? and commits > 0",
+            "select count(*) from lianjing_sync_runs where source = ? and run_id <> ? and commits > 0 and datasets <> '[]'",
         )
         .bind(source)
         .bind(run_id)
