@@ -119,6 +119,33 @@ async fn a_question_is_answered_with_columns_and_rows() {
 }
 
 #[tokio::test]
+async fn a_question_that_nobody_waits_for_stops() {
+    let names: Vec<String> = (0..3_000).map(|n| format!("T{n}")).collect();
+    let tenders: Vec<[(&str, &str); 2]> = names
+        .iter()
+        .map(|n| [("tender_id", n.as_str()), ("budget", "1")])
+        .collect();
+    let tenders: Vec<&[(&str, &str)]> = tenders.iter().map(|row| row.as_slice()).collect();
+    // This test's runtime has one thread, and so has the engine's.
+    let engine = engine_of(Vec::new(), &[rows("tenders", &tenders)]);
+    let request = QueryRequest {
+        sql: "select count(*) from tenders as a, tenders as b, tenders as c where a.budget + b.budget > c.budget".into(),
+        at_snapshot: None,
+        max_rows: 0,
+    };
+    let mut endless = engine.query(request).await.unwrap();
+    assert!(matches!(endless.next().await, Some(Ok(QueryItem::Columns(_)))));
+    drop(endless);
+    let items = ask(&engine, "select count(*) as n from tenders", 0)
+        .await
+        .unwrap();
+    let [QueryItem::Columns(_), QueryItem::Rows(rows)] = &items[..] else {
+        panic!("{items:?}")
+    };
+    assert_eq!(rows[0], [Value::Int(3_000)]);
+}
+
+#[tokio::test]
 async fn a_view_and_a_table_function_of_one_name_are_both_read() {
     let view =
         "/*---\nname: bidders\ntitle: {zh: 视图, en: View}\n---*/\nselect * from bids where bid_id <> 'B3'\n";

@@ -85,6 +85,8 @@ impl Bundle {
     }
 
     fn add(&mut self, files: &[(String, Arc<str>)], locked: bool) -> Result<()> {
+        // A hospital's own rules need no lock; where they have one it holds.
+        let is_pinned = locked || files.iter().any(|(place, _)| place.ends_with(".lock"));
         let mut problems = Vec::new();
         let mut seen: BTreeMap<String, String> = BTreeMap::new();
         let mut once = |name: String, place: &str, problems: &mut Vec<String>| match seen.get(&name) {
@@ -100,8 +102,7 @@ impl Bundle {
         for (place, text) in files {
             if place.ends_with(".lock") {
                 match Lock::parse(place, text) {
-                    Ok(lock) if locked => self.lock = lock,
-                    Ok(_) => {}
+                    Ok(lock) => self.lock.0.extend(lock.0),
                     Err(error) => problems.push(error.to_string()),
                 }
             } else if place.ends_with(".sql") && is_view(place) {
@@ -125,7 +126,7 @@ impl Bundle {
                         if once(format!("rule {}", spec.id), place, &mut problems) {
                             let test = place.replace(".sql", ".test.yaml");
                             let cases = files.iter().find(|(p, _)| *p == test).cloned();
-                            if locked {
+                            if is_pinned {
                                 self.locked_places.insert(place.clone());
                             }
                             let rule = LoadedRule {

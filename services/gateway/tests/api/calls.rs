@@ -116,6 +116,31 @@ async fn a_run_records_alerts_that_are_listed_exported_and_watched() {
 }
 
 #[tokio::test]
+async fn a_run_looks_from_no_day_that_is_to_come() {
+    let served = serve(World::new(1)).await;
+    // The server's clock says 31 January 2025.
+    for (as_of, fits) in [
+        ("2025-01-31", true),
+        ("2025-02-01", false),
+        ("2099-01-01", false),
+        ("0001-01-01", false),
+    ] {
+        let request = pb::RunRulesRequest {
+            as_of: as_of.into(),
+            ..pb::RunRulesRequest::default()
+        };
+        let started = served.collisions().run_rules(request).await;
+        match started {
+            Ok(_) => assert!(fits, "{as_of}"),
+            Err(status) => {
+                assert!(!fits, "{as_of}: {status}");
+                assert_eq!(reason(&status), "INVALID_FIELD");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn closing_needs_an_actor_and_a_reason_and_happens_once() {
     let served = serve(World::new(1)).await;
     served.run().await;

@@ -204,3 +204,20 @@ pub fn one_line(value: &Value) -> String {
         other => other.to_string().replace('\n', " "),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::local;
+
+    #[test]
+    fn moments_are_shown_as_clocks_in_china_have_them() {
+        for (moment, shown) in [
+            ("2023-11-13T16:00:00.000000Z", "2023-11-14"),
+            ("2024-03-31T15:59:59.000000Z", "2024-03-31 23:59:59"),
+            ("2024-03-31", "2024-03-31"),
+            ("线下", "线下"),
+        ] {
+            assert_eq!(local(moment), shown);
+        }
+    }
+}

@@ -372,3 +372,17 @@ fn stale_lists_are_not_clean_on_the_46th_day() {
     assert_eq!(check(input(), Lists, "2025-08-13").0, Clean);
     assert_eq!(check(input(), Lists, "2025-08-14"), (NotComputed, "INPUT_STALE"));
 }
+
+#[test]
+fn of_a_hospital_that_no_row_knows_nothing_is_said() {
+    let asked_of = |hospital: &str| {
+        let mut asked = request("2025-06-30");
+        asked.hospital_id = Some(hospital.to_owned());
+        ask(input(), &asked)
+    };
+    let unknown = asked_of("H9");
+    for kind in [Agreement, Relations] {
+        assert_eq!(verdict(&unknown, kind), (NotComputed, "HOSPITAL_UNKNOWN"));
+    }
+    assert_eq!(verdict(&asked_of("H1"), Agreement), (Hit, "AGREEMENT_MISSING"));
+}
