@@ -8,7 +8,7 @@ use super::explain::{Explanation, explain};
 use super::model::{Model, ModelError};
 use super::persons::Hold;
 use super::records::{Records, settle_names};
-use super::schema::{Layout, LayoutError, Schema, layout};
+use super::schema::{Layout, LayoutError, Schema, layout, says_organisation};
 use super::score::{Scorer, probability, weight_of};
 use super::train::train;
 
@@ -227,10 +227,15 @@ fn layouts(tables: &[Table], request: &Request) -> Result<Vec<Layout>, MatchErro
 
 fn load(tables: &[Table], layouts: &[Layout]) -> Records {
     let fields = layouts[0].bindings.iter().map(|b| b.field.clone()).collect();
-    let schema = settle_names(Schema { fields }, |field| {
-        let column = layouts[0].bindings[field].column;
-        Box::new(tables[0].column(column).take(1000))
-    });
+    let mut schema = Schema { fields };
+    // A header such as 公司名称 says itself whose names they are.
+    let said = |b: &super::Binding| says_organisation(&tables[0].header[b.column]);
+    if !layouts[0].bindings.iter().any(said) {
+        schema = settle_names(schema, |field| {
+            let column = layouts[0].bindings[field].column;
+            Box::new(tables[0].column(column).take(1000))
+        });
+    }
     let mut records = Records::new(schema);
     for (at, (table, layout)) in tables.iter().zip(layouts).enumerate() {
         let columns: Vec<Vec<&str>> = layout
