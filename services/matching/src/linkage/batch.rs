@@ -103,17 +103,11 @@ pub fn link(records: &Records, model: &Model, options: &Options) -> Result<Linke
     model.check(records.schema())?;
     let rules = rules::compile(&model.blocking_rules_to_generate_predictions, records.schema())?;
     let blocks = Blocks::build(records, &rules, model.block_records_max, options.across_sources);
-    Ok(link_blocks(records, model, &blocks, options, &[]))
+    Ok(link_blocks(records, model, blocks, options))
 }
 
-/// Scores and clusters what is blocked already. `different` pairs never join.
-pub(crate) fn link_blocks(
-    records: &Records,
-    model: &Model,
-    blocks: &Blocks,
-    options: &Options,
-    different: &[(RecordNo, RecordNo)],
-) -> Linked {
+/// Scores and clusters what is blocked already. The blocks are gone before the clusters are formed.
+pub(crate) fn link_blocks(records: &Records, model: &Model, blocks: Blocks, options: &Options) -> Linked {
     let scorer = Scorer::new(model, records);
     let threshold = weight_of(model.match_probability_threshold);
     let least = threshold.min(weight_of(options.pairs_from));
@@ -136,9 +130,10 @@ pub(crate) fn link_blocks(
             }
         }
     });
+    let rules = blocks.report.clone();
+    drop(blocks);
     let mut forbidden = Forbidden {
         attributes: single_valued(records),
-        pairs: different.to_vec(),
         ..Forbidden::default()
     };
     let mut held = Held::default();
@@ -178,7 +173,7 @@ pub(crate) fn link_blocks(
         .count() as u64;
     let report = Report {
         records: records.len() as u64,
-        rules: blocks.report.clone(),
+        rules,
         pairs,
         matches,
         refused: clusters.refused,

@@ -103,8 +103,7 @@ impl Linker {
             conflicts,
             held,
             ..
-        } = link_blocks(&records, &model, &blocks, &options, &[]);
-        drop(blocks);
+        } = link_blocks(&records, &model, blocks, &options);
         let index = Index::build(&records, &rules, model.block_records_max);
         let mut linker = Self {
             near: vec![Vec::new(); records.len()],
