@@ -6,6 +6,7 @@
 
 mod batch;
 mod blocking;
+mod bridges;
 mod cluster;
 mod compare;
 mod explain;
@@ -13,6 +14,7 @@ mod index;
 mod level;
 mod linker;
 mod model;
+mod persons;
 mod priors;
 mod records;
 mod rules;
@@ -26,11 +28,13 @@ mod values;
 
 pub use batch::{Linked, Options, Report, link};
 pub use blocking::RuleReport;
+pub use bridges::{APART_PROBABILITY_MAX, MARGIN};
 pub use cluster::{Clusters, Edge};
 pub use explain::{Explanation, Reason, explain};
 pub use level::{Level, Pattern};
 pub use linker::{EntityId, Event, Judgement, JudgementError, Linker};
 pub use model::{BlockingRule, Model, ModelComparison, ModelError, ModelLevel};
+pub use persons::{Held, Hold};
 pub use records::{RecordNo, Records, settle_names};
 pub use schema::{Binding, Field, FieldKind, Layout, LayoutError, Schema, is_record_id, known_names, layout};
 pub use score::{Evidence, Score, Scorer, prior_weight, probability, weight_of};
@@ -38,5 +42,7 @@ pub use table::{MatchError, Matched, PairRow, RecordRow, Request, Table, match_t
 pub use train::train;
 pub use values::normalise;
 
+#[cfg(test)]
+mod sister_tests;
 #[cfg(test)]
 mod tests;

@@ -23,7 +23,8 @@ take part through --map NEW:KIND=COLUMN, e.g. --map grade:category=等级, with 
 列按表头识别；其他列可用 --map 指定。
 
 Records with two different valid USCCs or ID numbers never get one cluster, nor do a branch and its parent.
-两个不同的有效信用代码或身份证号、分支机构与总部，绝不合并。";
+Persons are never joined by name alone, nor sister firms through a short name that fits several of them.
+两个不同的有效信用代码或身份证号、分支机构与总部，绝不合并；人员不凭姓名合并；简称可指多家企业时不合并。";
 
 const EXAMPLES: &str = "\
 Examples / 示例:
@@ -279,6 +280,9 @@ fn summary(args: &MatchArgs, matched: &Matched, output: &Output) {
         report.records, report.pairs, report.clusters
     );
     tell(output.say(&zh, &en));
+    for (zh, en) in report.notices() {
+        tell(output.say(&zh, &en));
+    }
     if !matched.unused_columns.is_empty() {
         let unused = matched.unused_columns.join(", ");
         tell(&format!(

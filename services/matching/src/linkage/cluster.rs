@@ -4,7 +4,7 @@
 //! branch and its parent, a reviewer's "different". So a component with a conflict falls apart at its weakest
 //! edges, and the result depends only on the set of edges, not on their order.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::records::RecordNo;
@@ -19,6 +19,9 @@ pub struct Edge {
     pub weight: f32,
 }
 
+/// The weight of a reviewer's "same": over any evidence.
+pub(crate) const SAME_WEIGHT: f32 = 1000.0;
+
 /// What forbids joining.
 #[derive(Debug, Default)]
 pub struct Forbidden {
@@ -26,6 +29,8 @@ pub struct Forbidden {
     pub attributes: Vec<Vec<u32>>,
     /// Pairs that are surely of two parties.
     pub pairs: Vec<(RecordNo, RecordNo)>,
+    /// Edges (the lower number first) that join nothing, although their records may come together by others.
+    pub barred: HashSet<(RecordNo, RecordNo)>,
     /// For each record, a number of its content, by which edges of one weight are ordered, so that record numbers
     /// decide nothing but between records of one content. May be empty.
     pub order: Vec<u64>,
@@ -63,6 +68,10 @@ pub fn cluster(records: usize, edges: &mut [Edge], least: f64, forbidden: &Forbi
     let certainty = |weight: f32| super::score::probability(f64::from(weight));
     for edge in edges.iter() {
         let (a, b) = (joining.find(edge.a), joining.find(edge.b));
+        if f64::from(edge.weight) >= least && forbidden.barred.contains(&(edge.a, edge.b)) {
+            refused += 1;
+            continue;
+        }
         let over = f64::from(edge.weight) >= least;
         if over && a != b {
             if joining.may_join(a, b) {
@@ -101,10 +110,49 @@ pub fn cluster(records: usize, edges: &mut [Edge], least: f64, forbidden: &Forbi
     }
 }
 
-/// Union-find that remembers what forbids joining.
-struct Joining {
+/// Union-find.
+pub(crate) struct Union {
     parent: Vec<u32>,
     size: Vec<u32>,
+}
+
+impl Union {
+    pub fn new(numbers: usize) -> Self {
+        Self {
+            parent: (0..numbers as u32).collect(),
+            size: vec![1; numbers],
+        }
+    }
+
+    pub fn find(&mut self, number: u32) -> u32 {
+        let mut at = number;
+        while self.parent[at as usize] != at {
+            let up = self.parent[self.parent[at as usize] as usize];
+            self.parent[at as usize] = up;
+            at = up;
+        }
+        at
+    }
+
+    /// Joins the sets of two numbers; gives the root of both and the one that is a root no more.
+    pub fn join(&mut self, a: u32, b: u32) -> (u32, u32) {
+        let (a, b) = (self.find(a), self.find(b));
+        let (into, from) = if self.size[a as usize] >= self.size[b as usize] {
+            (a, b)
+        } else {
+            (b, a)
+        };
+        if into != from {
+            self.parent[from as usize] = into;
+            self.size[into as usize] += self.size[from as usize];
+        }
+        (into, from)
+    }
+}
+
+/// Union-find that remembers what forbids joining.
+struct Joining {
+    union: Union,
     attributes: Vec<Vec<u32>>,
     enemies: HashMap<u32, Vec<u32>>,
 }
@@ -117,21 +165,14 @@ impl Joining {
             enemies.entry(*b).or_default().push(*a);
         }
         Self {
-            parent: (0..records as u32).collect(),
-            size: vec![1; records],
+            union: Union::new(records),
             attributes: forbidden.attributes.clone(),
             enemies,
         }
     }
 
     fn find(&mut self, record: u32) -> u32 {
-        let mut at = record;
-        while self.parent[at as usize] != at {
-            let up = self.parent[self.parent[at as usize] as usize];
-            self.parent[at as usize] = up;
-            at = up;
-        }
-        at
+        self.union.find(record)
     }
 
     fn may_join(&mut self, a: u32, b: u32) -> bool {
@@ -149,13 +190,7 @@ impl Joining {
     }
 
     fn join(&mut self, a: u32, b: u32) {
-        let (into, from) = if self.size[a as usize] >= self.size[b as usize] {
-            (a, b)
-        } else {
-            (b, a)
-        };
-        self.parent[from as usize] = into;
-        self.size[into as usize] += self.size[from as usize];
+        let (into, from) = self.union.join(a, b);
         for values in &mut self.attributes {
             if values[into as usize] == 0 {
                 values[into as usize] = values[from as usize];
@@ -168,7 +203,7 @@ impl Joining {
 
     /// For each record, the lowest number in its cluster.
     fn lowest_members(&mut self) -> Vec<u32> {
-        let records = self.parent.len() as u32;
+        let records = self.union.parent.len() as u32;
         let mut lowest = vec![u32::MAX; records as usize];
         for record in 0..records {
             let root = self.find(record) as usize;

@@ -27,6 +27,16 @@ pub struct Explanation {
     pub en: String,
 }
 
+impl Explanation {
+    /// Adds a remark, in Chinese and English.
+    pub(crate) fn add(&mut self, (zh, en): (&str, &str)) {
+        self.zh.push('；');
+        self.zh.push_str(zh);
+        self.en.push_str("; ");
+        self.en.push_str(en);
+    }
+}
+
 /// Chinese labels of known fields; others show their own name.
 fn label(field: &str) -> &str {
     match field {

@@ -13,9 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::batch::{Linked, Options, link_blocks};
 use super::blocking::Blocks;
-use super::cluster::{Edge, Forbidden, cluster};
+use super::bridges::Bridges;
+use super::cluster::{Edge, Forbidden, SAME_WEIGHT};
 use super::index::Index;
 use super::model::{Model, ModelError};
+use super::persons::{Hold, Persons};
 use super::records::{RecordNo, Records};
 use super::rules::{self, Rule};
 use super::schema::FieldKind;
@@ -81,9 +83,6 @@ pub struct Linker {
     next: EntityId,
 }
 
-/// The weight of a reviewer's "same": over any evidence.
-const SAME_WEIGHT: f32 = 1000.0;
-
 impl Linker {
     /// Links the records known so far, as [`super::link`] does, and indexes them.
     ///
@@ -102,9 +101,9 @@ impl Linker {
             edges,
             clusters,
             conflicts,
+            held,
             ..
-        } = link_blocks(&records, &model, &blocks, &options, &[]);
-        drop(blocks);
+        } = link_blocks(&records, &model, blocks, &options);
         let index = Index::build(&records, &rules, model.block_records_max);
         let mut linker = Self {
             near: vec![Vec::new(); records.len()],
@@ -120,7 +119,11 @@ impl Linker {
             index,
             threshold,
         };
-        edges.into_iter().for_each(|e| linker.add_edge(e));
+        for edge in edges {
+            if held.why(edge.a, edge.b) != Some(Hold::Person) {
+                linker.add_edge(edge);
+            }
+        }
         conflicts.into_iter().for_each(|(a, b)| linker.add_conflict(a, b));
         for (record, lowest) in clusters.cluster_of.iter().enumerate() {
             if *lowest as usize == record {
@@ -151,13 +154,15 @@ impl Linker {
             pairs.extend(found.into_iter().map(|other| (other, *record)));
         }
         let scorer = Scorer::new(&self.model, &self.records);
+        let persons = Persons::new(&self.model, self.records.schema());
         let scored: Vec<(Edge, bool)> = pairs
             .par_iter()
             .with_min_len(1024)
             .filter_map(|&(a, b)| {
                 let score = scorer.score(a, b, self.threshold)?;
                 let weight = score.weight as f32;
-                Some((Edge { a, b, weight }, score.conflict))
+                let joins = score.conflict || persons.may_join(score.pattern);
+                joins.then_some((Edge { a, b, weight }, score.conflict))
             })
             .collect();
         for (edge, conflict) in scored {
@@ -333,7 +338,11 @@ impl Linker {
             .map(|field| component.iter().map(|r| self.valid_code(*r, field)).collect())
             .collect();
         forbidden.order = component.iter().map(|r| self.records.content(*r)).collect();
-        let clusters = cluster(component.len(), &mut edges, self.threshold, &forbidden);
+        let scorer = Scorer::new(&self.model, &self.records);
+        let bridges = Bridges::new(&self.records, &scorer, self.threshold);
+        let clusters = bridges.cluster(component.len(), &mut edges, &mut forbidden, |at| {
+            component[at as usize]
+        });
         let mut groups: BTreeMap<u32, Vec<RecordNo>> = BTreeMap::new();
         for (at, lowest) in clusters.cluster_of.iter().enumerate() {
             groups.entry(*lowest).or_default().push(component[at]);

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::org::OrgName;
+
 /// What a column holds, which decides how its values are normalised, blocked and compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -313,9 +315,25 @@ pub fn known_field(header: &str) -> Option<Field> {
         })
 }
 
+/// Whether a header says that its column holds names of organisations, as 公司名称 does and 名称 does not.
+pub fn says_organisation(header: &str) -> bool {
+    let open = ["name", "名称", "supplier", "供应商", "投标人", "中标人", "vendor"];
+    known_field(header).is_some_and(|f| f.kind == FieldKind::OrgName)
+        && !open.contains(&fold_header(header).as_str())
+}
+
 /// Names of all known fields, as `--map` takes them.
 pub fn known_names() -> impl Iterator<Item = &'static str> {
     KNOWN.iter().map(|(name, _, _)| *name)
+}
+
+/// All known fields, each with a Chinese header it goes by: `name 公司名称, ...`.
+pub fn known_headers() -> String {
+    let one = |(name, _, headers): &(&str, FieldKind, &[&str])| match headers.iter().find(|h| !h.is_ascii()) {
+        Some(chinese) => format!("{name} {chinese}"),
+        None => (*name).to_owned(),
+    };
+    KNOWN.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// A column of a file, and the field that it fills.
@@ -350,8 +368,14 @@ pub enum LayoutError {
     NoSuchField(String, String),
     #[error("--map {0:?} is not of the form field=column")]
     NoMapping(String),
-    #[error("no column can be matched on; the file has {0}. Name one with --map, e.g. --map name=公司名称")]
+    #[error(
+        "no column can be matched on; the file has {0}. Headers that are known 可识别的表头: {known}. Name others with --map FIELD=COLUMN 其他列用 --map 指定, e.g. --map name=COLUMN", known = known_headers()
+    )]
     NothingUsable(String),
+    #[error(
+        "the columns {0} say too little to match on; name what tells the records apart with --map FIELD=COLUMN 请用 --map 指定名称等列, e.g. --map name=COLUMN. Headers that are known 可识别的表头: {known}", known = known_headers()
+    )]
+    OnlyCategories(String),
     #[error("columns {0:?} and {1:?} both fill the field {2}; choose with --map {2}=COLUMN")]
     Twice(String, String, String),
 }
@@ -407,6 +431,17 @@ pub fn layout(headers: &[&str], map: &[(String, String)]) -> Result<Layout, Layo
     }
     if out.bindings.is_empty() {
         return Err(LayoutError::NothingUsable(found()));
+    }
+    // Categories, house numbers and postcodes narrow, but tell nobody.
+    let narrows = |kind| {
+        matches!(
+            kind,
+            FieldKind::Category | FieldKind::HouseNumber | FieldKind::Postcode | FieldKind::Place
+        )
+    };
+    if map.is_empty() && out.bindings.iter().all(|b| narrows(b.field.kind)) {
+        let columns: Vec<&str> = out.bindings.iter().map(|b| headers[b.column]).collect();
+        return Err(LayoutError::OnlyCategories(columns.join(", ")));
     }
     Ok(out)
 }
@@ -470,8 +505,8 @@ const ORG_ENDS: [&str; 34] = [
     "corporation",
 ];
 
-/// Whether a `name` column holds organisations rather than persons: more than half of the values end like one
-/// or are too long for a person.
+/// Whether a `name` column holds organisations rather than persons: more than half of the values end like one, name a
+/// trade or are too long for a person.
 pub fn holds_organisations<'a>(values: impl Iterator<Item = &'a str>) -> bool {
     let (mut organisations, mut all) = (0usize, 0usize);
     for value in values.map(str::trim).filter(|v| !v.is_empty()) {
@@ -479,7 +514,10 @@ pub fn holds_organisations<'a>(values: impl Iterator<Item = &'a str>) -> bool {
         let lower = value.to_lowercase();
         let han = value.chars().filter(|c| !c.is_ascii()).count();
         let long = han > 6 || value.split_whitespace().count() > 4;
-        organisations += usize::from(long || ORG_ENDS.iter().any(|end| lower.ends_with(end)));
+        let ends = || ORG_ENDS.iter().any(|end| lower.ends_with(end));
+        // 康瑞医药: a short form, without an ending, that names a trade.
+        let trades = || han >= 4 && !OrgName::parse(value).trades.is_empty();
+        organisations += usize::from(long || ends() || trades());
     }
     organisations * 2 > all
 }
@@ -543,6 +581,19 @@ mod tests {
             layout(&["甲", "id"], &[]),
             Err(LayoutError::NothingUsable(_))
         ));
+        let error = layout(&["甲", "乙"], &[]).unwrap_err().to_string();
+        for told in [
+            "甲, 乙",
+            "name 公司名称",
+            "id_number 身份证号",
+            "--map name=COLUMN",
+        ] {
+            assert!(error.contains(told), "{error}");
+        }
+        assert!(matches!(
+            layout(&["编号", "省份", "性别"], &[]),
+            Err(LayoutError::OnlyCategories(_))
+        ));
         assert!(matches!(
             layout(&["电话", "手机"], &[]),
             Err(LayoutError::Twice(..))
@@ -553,6 +604,9 @@ mod tests {
     fn a_column_of_names_tells_what_it_names() {
         assert!(holds_organisations(
             ["杭州康瑞医药有限公司", "Acme Ltd", "王伟"].into_iter()
+        ));
+        assert!(holds_organisations(
+            ["康瑞医药", "联影智元医疗", "王伟"].into_iter()
         ));
         assert!(!holds_organisations(["王伟", "李娜", "John Smith"].into_iter()));
     }

@@ -15,6 +15,10 @@ use super::values::{MISSING, Values};
 /// Records' worth of trust in the model's u of equality, against the frequencies counted in the data.
 const FREQUENCY_PRIOR_RECORDS: f64 = 1000.0;
 
+/// Least u of equality on a common Chinese name ([`crate::PersonName::is_common`]) before the data's frequencies are
+/// known: five times the share of its bearers in the population, set by hand.
+const COMMON_NAME_U: f64 = 1e-3;
+
 /// Least u of equality on one value: nothing is rarer than this.
 const LEAST_U: f64 = 1e-10;
 
@@ -213,6 +217,11 @@ impl Weighted<'_> {
     /// Probability that two records of different parties share this value: how many others carry it, among all,
     /// smoothed by the model's u. The two records themselves do not count.
     fn value_u(&self, value: u32, u: f64) -> f64 {
+        let u = if self.values.is_common_name(value) {
+            u.max(COMMON_NAME_U)
+        } else {
+            u
+        };
         let others = f64::from(self.values.count(value).saturating_sub(2)) * others_share(self.values.kind());
         let all = self.values.present() as f64;
         ((others + FREQUENCY_PRIOR_RECORDS * u) / (all + FREQUENCY_PRIOR_RECORDS)).clamp(LEAST_U, 1.0)

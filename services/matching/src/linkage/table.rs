@@ -6,9 +6,10 @@ use serde::Serialize;
 use super::batch::{Linked, Options, Report, link};
 use super::explain::{Explanation, explain};
 use super::model::{Model, ModelError};
+use super::persons::Hold;
 use super::records::{Records, settle_names};
-use super::schema::{Layout, LayoutError, Schema, layout};
-use super::score::{Scorer, probability};
+use super::schema::{Layout, LayoutError, Schema, layout, says_organisation};
+use super::score::{Scorer, probability, weight_of};
 use super::train::train;
 
 /// A table of text, held compactly.
@@ -226,10 +227,15 @@ fn layouts(tables: &[Table], request: &Request) -> Result<Vec<Layout>, MatchErro
 
 fn load(tables: &[Table], layouts: &[Layout]) -> Records {
     let fields = layouts[0].bindings.iter().map(|b| b.field.clone()).collect();
-    let schema = settle_names(Schema { fields }, |field| {
-        let column = layouts[0].bindings[field].column;
-        Box::new(tables[0].column(column).take(1000))
-    });
+    let mut schema = Schema { fields };
+    // A header such as 公司名称 says itself whose names they are.
+    let said = |b: &super::Binding| says_organisation(&tables[0].header[b.column]);
+    if !layouts[0].bindings.iter().any(said) {
+        schema = settle_names(schema, |field| {
+            let column = layouts[0].bindings[field].column;
+            Box::new(tables[0].column(column).take(1000))
+        });
+    }
     let mut records = Records::new(schema);
     for (at, (table, layout)) in tables.iter().zip(layouts).enumerate() {
         let columns: Vec<Vec<&str>> = layout
@@ -279,21 +285,36 @@ fn record_rows(records: &Records, linked: &Linked, ids: Vec<String>) -> Vec<Reco
         .collect()
 }
 
+/// Why a pair over the threshold is in two clusters when nothing holds back the pair itself.
+const APART: (&str, &str) = (
+    "未合并：否则会把不同主体并在一起",
+    "not joined: that would bring together what is of different parties",
+);
+
 fn pair_rows(records: &Records, model: &Model, linked: &Linked, ids: &[String], least: f64) -> Vec<PairRow> {
     let scorer = Scorer::new(model, records);
+    let threshold = weight_of(model.match_probability_threshold);
     linked
         .edges
         .iter()
         .map(|edge| (edge, probability(f64::from(edge.weight))))
         .filter(|(_, p)| *p >= least)
-        .map(|(edge, probability)| PairRow {
-            left: ids[edge.a as usize].clone(),
-            right: ids[edge.b as usize].clone(),
-            probability,
-            weight: f64::from(edge.weight),
-            joined: linked.clusters.cluster_of[edge.a as usize]
-                == linked.clusters.cluster_of[edge.b as usize],
-            explanation: explain(&scorer, model, edge.a, edge.b),
+        .map(|(edge, probability)| {
+            let cluster = |record: u32| linked.clusters.cluster_of[record as usize];
+            let joined = cluster(edge.a) == cluster(edge.b);
+            let mut explanation = explain(&scorer, model, edge.a, edge.b);
+            if !joined && f64::from(edge.weight) >= threshold {
+                let why = linked.held.why(edge.a, edge.b);
+                explanation.add(why.map_or(APART, Hold::words));
+            }
+            PairRow {
+                left: ids[edge.a as usize].clone(),
+                right: ids[edge.b as usize].clone(),
+                probability,
+                weight: f64::from(edge.weight),
+                joined,
+                explanation,
+            }
         })
         .collect()
 }

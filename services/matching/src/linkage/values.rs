@@ -305,6 +305,13 @@ impl Values {
         &self.persons[number as usize]
     }
 
+    /// Whether the value is a Chinese person's name that very many bear.
+    pub fn is_common_name(&self, number: u32) -> bool {
+        self.persons
+            .get(number as usize)
+            .is_some_and(PersonName::is_common)
+    }
+
     /// An address, taken apart.
     ///
     /// # Panics

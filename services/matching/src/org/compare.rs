@@ -2,7 +2,7 @@
 
 use super::edit::{Edit, EditKind, is_subsequence, single_edit};
 use super::form::OrgForm;
-use super::level::{OrgAgreement, OrgLevel, PartAgreement};
+use super::level::{OrgAgreement, OrgLevel, PartAgreement, Reading};
 use super::{OrgName, Trades};
 use crate::pinyin;
 use crate::places::Place;
@@ -75,6 +75,17 @@ pub fn compare_orgs(a: &OrgName, b: &OrgName) -> OrgAgreement {
         }
     }
     slip(a, b).unwrap_or(OrgAgreement::bare(OrgLevel::Different))
+}
+
+/// Whether the names are those of two organisations that go by one 字号: other region, trade, form or number, a branch and
+/// its parent.
+pub(crate) fn are_sisters(a: &OrgName, b: &OrgName) -> bool {
+    let (x, y) = (&a.keys, &b.keys);
+    let one_core = x.core == y.core && x.core != 0 || x.stem == y.stem && x.stem != 0;
+    match compare_orgs(a, b).level {
+        OrgLevel::Different => one_core,
+        level => level.reading() == Reading::Apart,
+    }
 }
 
 fn former_meets(a: &OrgName, b: &OrgName) -> bool {

@@ -19,6 +19,7 @@ mod tests;
 
 pub(crate) use blocking::KEY_KINDS;
 pub use blocking::KeyKind;
+pub(crate) use compare::are_sisters;
 pub use compare::compare_orgs;
 pub use edit::EditKind;
 pub(crate) use edit::{single_edit, single_edit_is_slip};

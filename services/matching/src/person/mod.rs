@@ -4,6 +4,7 @@
 //! A name never tells who a person is: 王杰 is borne by hundreds of thousands. The levels of
 //! [`compare_persons`] say how two names stand to each other and nothing more.
 
+mod common;
 mod compare;
 mod surnames;
 
@@ -40,6 +41,8 @@ pub(crate) struct PersonKeys {
     pub family_first: u64,
     pub given_first: u64,
     pub words: u8,
+    /// See [`common::is_common_name`].
+    pub is_common: bool,
     /// Sum of a Chinese name's characters: names of the same characters have the same.
     pub sum: u32,
     /// What its first characters sound and look like: 16 bits for readings, 16 for classes of look-alikes.
@@ -131,6 +134,11 @@ impl PersonName {
         self.keys.key
     }
 
+    /// Whether so many bear the Chinese name that even a short list may hold several of them.
+    pub fn is_common(&self) -> bool {
+        self.keys.is_common
+    }
+
     fn chinese(text: &str) -> PersonName {
         let mut name = simplify(text).replace('锺', "钟");
         name.retain(|c| is_common(c) || c.is_alphanumeric());
@@ -161,6 +169,7 @@ impl PersonName {
             family_first: hash::key(&format!("{family}{rest}")),
             given_first: hash::key(&format!("{rest}{family}")),
             words: ends.len().min(255) as u8,
+            is_common: common::is_common_name(surname, given),
             sum: name.chars().fold(0, |sum, c| sum.wrapping_add(u32::from(c))),
             traits: traits(&name, surname),
         };
