@@ -95,16 +95,17 @@ impl Default for Office {
 }
 
 impl Office {
+    /// With an empty data directory.
     pub fn new() -> Self {
-        Self {
-            dir: tempfile::tempdir().expect("a temporary directory"),
-        }
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let office = Self { dir };
+        std::fs::create_dir_all(office.data()).expect("a data directory");
+        office
     }
 
     /// With this text as its `sources.toml`.
     pub fn with_sources(toml: &str) -> Self {
         let office = Self::new();
-        std::fs::create_dir_all(office.data()).expect("a data directory");
         std::fs::write(office.data().join("sources.toml"), toml).expect("sources.toml");
         office
     }

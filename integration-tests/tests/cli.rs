@@ -27,6 +27,17 @@ fn an_empty_lake_is_not_evaluable_and_never_clean() {
 }
 
 #[test]
+fn a_data_directory_that_is_not_there_is_no_empty_one() {
+    let office = Office::new();
+    std::fs::remove_dir(office.data()).expect("it was empty");
+    for command in [&["alerts", "list"][..], &["runs"], &["sql", "select 1"]] {
+        let done = office.run(command).expect(&[1]);
+        assert!(done.stderr.contains("does not exist"), "{done:?}");
+        assert!(!office.data().exists());
+    }
+}
+
+#[test]
 fn sql_is_one_read_only_select() {
     let office = Office::new();
     for bad in [
