@@ -129,7 +129,7 @@ impl Index {
 
     /// Whether rows speak of the hospital; true where no row could.
     pub(crate) fn knows_hospital(&self, hospital_id: &str) -> bool {
-        !self.has("hospitals")
+        self.hospitals.rows.is_empty()
             || self.hospital(hospital_id).is_some()
             || self.with_agreements.contains(hospital_id)
     }
