@@ -141,3 +141,18 @@ pub trait RawStore: Send + Sync {
 
     fn put_bytes(&self, bytes: &[u8], name: &str) -> Result<RawBatch>;
 }
+
+/// How a reading ended of which these streams failed: with the first failure, and the names of the others.
+pub fn all_streams<E: Into<Failure>>(failed: Vec<(&str, E)>) -> Result<()> {
+    let mut failed = failed.into_iter();
+    let Some((_, first)) = failed.next() else {
+        return Ok(());
+    };
+    let mut failure = first.into();
+    let others: Vec<&str> = failed.map(|(stream, _)| stream).collect();
+    if !others.is_empty() {
+        let others = format!("; these streams failed too: {}", others.join(", "));
+        failure.message.push_str(&others);
+    }
+    Err(failure)
+}

@@ -154,18 +154,7 @@ impl RestConnector {
                 Err(error) => return Err(error.into()),
             }
         }
-        let others: Vec<&str> = failed.iter().skip(1).map(|(stream, _)| *stream).collect();
-        let others = others.join(", ");
-        let Some((_, first)) = failed.into_iter().next() else {
-            return Ok(());
-        };
-        let mut failure = Failure::from(first);
-        if !others.is_empty() {
-            failure
-                .message
-                .push_str(&format!("; these streams failed too: {others}"));
-        }
-        Err(failure)
+        connector::port::all_streams(failed)
     }
 
     async fn read_one(
