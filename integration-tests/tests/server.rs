@@ -1,5 +1,6 @@
 //! A running server: watchers that lose nothing, a foreign client, and loopback only.
 
+use std::ffi::OsStr;
 use std::process::Command;
 
 use integration_tests::{Office, Server, python, root};
@@ -176,21 +177,51 @@ async fn pages_cover_every_alert_once() {
     assert_eq!(status.code(), Code::InvalidArgument);
 }
 
+/// What a Python program of the tests prints; it must end well.
+fn python_prints(script: &str, args: &[&OsStr]) -> String {
+    let output = Command::new(python())
+        .arg(root().join("integration-tests/py").join(script))
+        .args(args)
+        .output()
+        .expect("python starts");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{printed}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    printed
+}
+
 #[test]
 fn a_client_that_is_not_ours_lists_watches_and_runs() {
     let office = office_with_alerts();
     let server = office.serve();
-    let output = Command::new(python())
-        .arg(root().join("integration-tests/py/grpc_client.py"))
-        .arg(&server.address)
-        .output()
-        .expect("python starts");
-    assert!(
-        output.status.success(),
-        "{}\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
+    python_prints("grpc_client.py", &[server.address.as_ref()]);
+}
+
+#[test]
+fn the_grpcurl_lines_of_the_documents_run() {
+    let office = office_with_alerts();
+    let server = office.serve();
+    let exports = tempfile::tempdir().unwrap();
+    std::fs::write(exports.path().join("workdays.csv"), "day,note\n2024-01-01,元旦\n").unwrap();
+    let document = root().join("docs/grpc.md");
+    let printed = python_prints(
+        "grpcurl_lines.py",
+        &[
+            server.address.as_ref(),
+            document.as_ref(),
+            exports.path().as_ref(),
+        ],
     );
+    let lines = std::fs::read_to_string(&document)
+        .unwrap()
+        .lines()
+        .filter(|line| line.starts_with("grpcurl "))
+        .count();
+    assert_eq!(printed.trim(), format!("{lines} lines ran"));
+    assert!(lines >= 10);
 }
 
 #[test]

@@ -205,6 +205,47 @@ fn what_is_deleted_at_the_source_becomes_withdrawn_evidence() {
 }
 
 #[test]
+fn a_row_that_an_export_no_longer_has_leaves_with_a_reconciliation() {
+    let exports = tempfile::tempdir().expect("a folder");
+    let write = |rows: &[&str]| {
+        let lines = rows.iter().map(|row| format!("{row}\n"));
+        let text = std::iter::once("order_id,line_no,amount\n".to_owned()).chain(lines);
+        std::fs::write(
+            exports.path().join("purchase_orders.csv"),
+            text.collect::<String>(),
+        )
+        .expect("a file");
+    };
+    let office = Office::with_sources(&format!(
+        "[sources.his]\nkind = \"files\"\n[sources.his.config]\ndir = {:?}\n",
+        exports.path()
+    ));
+    write(&["PO1,1,5.00", "PO2,1,6.00", "PO3,1,7.00"]);
+    office.run(&["source", "sync", "his"]).expect(&[0]);
+    write(&["PO1,1,5.00", "PO3,1,7.00"]);
+    office.run(&["source", "sync", "his"]).expect(&[0]);
+    assert_eq!(totals(&office).0, "3", "a sync alone takes nothing out");
+    let report = office
+        .run(&["source", "reconcile", "his", "--format", "json"])
+        .expect(&[0])
+        .json_lines()
+        .remove(0);
+    assert_eq!(
+        (report["at_source"].as_u64(), report["withdrawn"].as_u64()),
+        (Some(2), Some(1))
+    );
+    assert_eq!(
+        totals(&office),
+        ("2".to_owned(), "2".to_owned(), "12.00".to_owned())
+    );
+    // A row whose key cannot be read may be any row.
+    write(&["PO1,1,5.00", ",1,7.00"]);
+    let refused = office.run(&["source", "reconcile", "his"]).expect(&[1]);
+    assert!(refused.stderr.contains("KEY_UNKNOWN"), "{}", refused.stderr);
+    assert_eq!(totals(&office).0, "2");
+}
+
+#[test]
 fn a_python_connector_is_accepted_and_synced() {
     let dir = tempfile::tempdir().expect("a folder");
     let database = dir.path().join("orders.db");

@@ -157,6 +157,20 @@ impl ColumnBuffer {
             .is_some_and(|last| !self.valid.is_valid(last))
     }
 
+    /// The last value as the bytes of its text; none for null and for other types.
+    pub fn last_text(&self) -> &[u8] {
+        match &self.values {
+            Values::Text { ends, bytes } => {
+                let from = ends
+                    .len()
+                    .checked_sub(2)
+                    .map_or(0, |before| ends[before] as usize);
+                &bytes[from..]
+            }
+            _ => &[],
+        }
+    }
+
     /// Bytes of text held; other types take the same for each row.
     pub fn text_bytes(&self) -> usize {
         match &self.values {

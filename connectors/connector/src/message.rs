@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt64Array};
+use arrow::error::ArrowError;
 use domain::ports::Notice;
 use domain::{Bilingual, Dataset};
 
@@ -53,6 +54,21 @@ pub struct RowBatch {
     /// As long as `columns`: the line where the row starts, the row of the sheet, or the index of the
     /// record; from 1.
     pub positions: UInt64Array,
+}
+
+impl RowBatch {
+    /// The keys of its rows.
+    ///
+    /// # Errors
+    /// When the batch lacks a key column.
+    pub fn keys(&self) -> Result<KeyBatch, ArrowError> {
+        let schema = self.columns.schema();
+        let places = self.dataset.key.iter().map(|name| schema.index_of(name));
+        Ok(KeyBatch {
+            dataset: self.dataset.clone(),
+            keys: self.columns.project(&places.collect::<Result<Vec<_>, _>>()?)?,
+        })
+    }
 }
 
 /// A row that could not be read, as it came.

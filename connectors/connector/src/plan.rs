@@ -209,6 +209,10 @@ impl Assembler {
         if self.is_key[n] && column.last_is_null() {
             return Err((Reason::MissingKey, String::new()));
         }
+        if self.is_key[n] && is_total(column.last_text()) {
+            let text = String::from_utf8_lossy(column.last_text()).into_owned();
+            return Err((Reason::TotalsRow, text));
+        }
         Ok(())
     }
 
@@ -261,6 +265,32 @@ impl Assembler {
         }
         notices
     }
+}
+
+/// What stands in the first cell of a row that adds up the others.
+const TOTALS: [&str; 8] = [
+    "合计",
+    "小计",
+    "总计",
+    "共计",
+    "累计",
+    "本页合计",
+    "本页小计",
+    "本页总计",
+];
+/// Longer than any of them, spaces and a colon included.
+const TOTAL_BYTES_MAX: usize = 32;
+
+/// Whether a key is the word for a total. Nearly all keys begin with an ASCII byte, which no such word does.
+fn is_total(key: &[u8]) -> bool {
+    if key.len() > TOTAL_BYTES_MAX || key.first().is_none_or(u8::is_ascii) {
+        return false;
+    }
+    let Ok(text) = std::str::from_utf8(key) else {
+        return false;
+    };
+    let word = fold(text);
+    TOTALS.contains(&word.strip_suffix(':').unwrap_or(&word))
 }
 
 /// The cell as text, trimmed.
@@ -357,6 +387,27 @@ mod tests {
         assert_eq!(amounts.as_primitive::<Decimal128Type>().value(0), 150);
         assert!(amounts.is_null(1) && column("title").is_null(1) && column("category").is_null(0));
         assert!(assembler.take().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_total_is_no_row() {
+        let mut assembler = contracts();
+        for word in ["合计", "合　计", " 小计：", "本页合计:"] {
+            let bad = assembler
+                .push(&[Cell::Text(word), Cell::Text("3.50")][..], 1)
+                .unwrap_err();
+            assert_eq!(
+                (&*bad.field, bad.reason),
+                ("contract_id", Reason::TotalsRow),
+                "{word}"
+            );
+        }
+        for word in ["合计1", "HT合计", "合同001", "总"] {
+            assembler
+                .push(&[Cell::Text(word), Cell::Text("3.50")][..], 1)
+                .unwrap();
+        }
+        assert_eq!(assembler.rows(), 4);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub enum Reason {
     UnknownCode,
     /// A key column is empty.
     MissingKey,
+    /// A key column has the word for a total: the row adds up others.
+    TotalsRow,
     /// A list or an object where one value was expected.
     NotAScalar,
     /// A formula of a spreadsheet that gives an error (`#REF!`).
@@ -61,7 +63,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 30] = [
+    pub const ALL: [Reason; 31] = [
         Self::BadDecimal,
         Self::DecimalOutOfRange,
         Self::BadInt,
@@ -71,6 +73,7 @@ impl Reason {
         Self::BadBool,
         Self::UnknownCode,
         Self::MissingKey,
+        Self::TotalsRow,
         Self::NotAScalar,
         Self::CellError,
         Self::WrongCellCount,
@@ -106,6 +109,7 @@ impl Reason {
             Self::BadBool => "BAD_BOOL",
             Self::UnknownCode => "UNKNOWN_CODE",
             Self::MissingKey => "MISSING_KEY",
+            Self::TotalsRow => "TOTALS_ROW",
             Self::NotAScalar => "NOT_A_SCALAR",
             Self::CellError => "CELL_ERROR",
             Self::WrongCellCount => "WRONG_CELL_COUNT",
@@ -148,6 +152,10 @@ impl Reason {
                 "is no code of this column; correct it, or declare it under codes in the mapping",
             ),
             Self::MissingKey => ("主键列为空", "a key column is empty"),
+            Self::TotalsRow => (
+                "是合计行，不是数据；可在映射文件中用 not_data 列出",
+                "adds up other rows and is no data; a mapping may list it under not_data",
+            ),
             Self::NotAScalar => (
                 "应为单个值，却是列表或对象",
                 "is a list or an object where one value is expected",

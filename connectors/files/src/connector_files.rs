@@ -8,9 +8,9 @@ use std::sync::mpsc::sync_channel;
 use async_trait::async_trait;
 use connector::coerce::date::Zone;
 use connector::plan::Assembler;
-use connector::{Connector, Discovered, Message, RawBatch, ReadRequest, Spec};
+use connector::{Connector, Discovered, KeyBatch, Message, RawBatch, ReadRequest, Reason, Rejected, Spec};
 use domain::ports::Result;
-use domain::{Bilingual, Dataset, Failure};
+use domain::{Bilingual, Dataset, Failure, FailureKind};
 use tokio::sync::mpsc;
 
 use crate::error::FilesError;
@@ -172,6 +172,7 @@ impl Connector for FilesConnector {
         Spec {
             kind: "files",
             title: Bilingual::new("文件目录", "A directory of files"),
+            lists_keys: true,
             source: mapping.and_then(|m| m.source.clone()),
             quarantine_limit_bp: mapping.and_then(|m| m.quarantine_limit_bp),
             ..Spec::default()
@@ -206,6 +207,46 @@ impl Connector for FilesConnector {
         let _guard = CancelOnDrop(cancelled.clone());
         blocking(move || files.read(&request, out, cancelled)).await
     }
+
+    /// The keys of all rows of the directory: what an export that is replaced by a newer one no longer holds is gone.
+    /// The key of a row that cannot be read is not known, so that such a row ends the listing.
+    async fn keys(&self, request: ReadRequest, out: mpsc::Sender<KeyBatch>) -> Result<()> {
+        let (sender, mut messages) = mpsc::channel(KEY_QUEUE_MESSAGES);
+        let forward = async move {
+            while let Some(message) = messages.recv().await {
+                match message {
+                    Message::Rows(rows) => {
+                        let keys = rows.keys().map_err(|error| Failure::internal(&error))?;
+                        if out.send(keys).await.is_err() {
+                            return Err(FilesError::Cancelled.into());
+                        }
+                    }
+                    // A total is known to be no row.
+                    Message::Rejected(rejected) if rejected.reason != Reason::TotalsRow => {
+                        return Err(key_unknown(&rejected));
+                    }
+                    _ => {}
+                }
+            }
+            Ok(())
+        };
+        let (read, forwarded) = tokio::join!(self.read(request, sender), forward);
+        forwarded.and(read)
+    }
+}
+
+/// Messages between the reader and what takes the keys out of them.
+const KEY_QUEUE_MESSAGES: usize = 4;
+
+fn key_unknown(rejected: &Rejected) -> Failure {
+    Failure::new(
+        FailureKind::Precondition,
+        "KEY_UNKNOWN",
+        format!(
+            "{}:{} cannot be read ({}), so that its row might be taken for a deleted one; correct it, then reconcile",
+            rejected.file, rejected.position, rejected.reason
+        ),
+    )
 }
 
 /// Runs where blocking is allowed.
@@ -429,10 +470,7 @@ impl Files {
         }
         let readings = self.readings(name);
         if readings.is_empty() {
-            Task::Tell(Bilingual::new(
-                "文件名不是数据集，映射文件也未提及，未读取",
-                "its name is no dataset and the mapping does not mention it; it was not read",
-            ))
+            Task::Tell(names::not_read(stem(name)))
         } else {
             Task::Tables(format, readings)
         }

@@ -63,6 +63,7 @@ impl ConnectorFactory for FilesFactory {
                     }
                 }
             }),
+            lists_keys: true,
             ..Spec::default()
         }
     }

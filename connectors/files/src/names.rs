@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use connector::coerce::fold;
-use domain::{Dataset, catalogue};
+use domain::{Bilingual, Dataset, catalogue};
 
 /// The dataset that a file's name (without its ending) or a sheet's name speaks of: its English name or its
 /// Chinese title, alone or with a year, a month or a part number behind it (`purchase_orders_2024`,
@@ -19,28 +19,65 @@ pub fn dataset_of(name: &str) -> Option<Arc<Dataset>> {
         .map(|(dataset, _)| dataset.clone())
 }
 
+/// Why a file or sheet of this name is not read, with the names that it may have been meant to have.
+pub fn not_read(name: &str) -> Bilingual {
+    let (mut zh, mut en) = (
+        "名称不是数据集，映射文件也未提及，未读取".to_owned(),
+        "its name is no dataset and the mapping does not mention it; it was not read".to_owned(),
+    );
+    let meant = nearest(name);
+    if !meant.is_empty() {
+        let zh_names: Vec<String> = meant
+            .iter()
+            .map(|d| format!("{}（{}）", d.name, d.title))
+            .collect();
+        let en_names: Vec<&str> = meant.iter().map(|d| d.name.as_str()).collect();
+        zh.push_str(&format!("；是否应为 {}", zh_names.join("、")));
+        en.push_str(&format!("; did you mean {}?", en_names.join(" or ")));
+    }
+    Bilingual { zh, en }
+}
+
+/// Least likeness (1 is equal) of a name that is taken for a misspelt one.
+const LIKENESS_MIN: f64 = 0.75;
+/// Names that are suggested, at most.
+const SUGGESTIONS_MAX: usize = 3;
+
+/// Datasets whose name or title is like this one, or part of it, or the other way round; the likest first.
+fn nearest(name: &str) -> Vec<Arc<Dataset>> {
+    let folded = fold(name);
+    let word = folded.trim_matches(is_number_sign);
+    let likeness = |other: &str| {
+        let holds = |a: &str, b: &str| b.len() >= 4 && a.contains(b);
+        let like = strsim::normalized_damerau_levenshtein(word, other);
+        match like >= LIKENESS_MIN || holds(word, other) || holds(other, word) {
+            true => like,
+            false => 0.0,
+        }
+    };
+    let mut found: Vec<(f64, &Arc<Dataset>)> = catalogue()
+        .iter()
+        .map(|d| (likeness(&fold(&d.name)).max(likeness(&fold(&d.title))), d))
+        .filter(|(like, _)| *like > 0.0)
+        .collect();
+    found.sort_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.name.cmp(&y.name)));
+    found
+        .into_iter()
+        .take(SUGGESTIONS_MAX)
+        .map(|(_, dataset)| dataset.clone())
+        .collect()
+}
+
 fn is_numbering(rest: &str) -> bool {
-    let rest = rest.replace("part", "");
-    rest.chars().all(|c| {
-        c.is_ascii_digit()
-            || matches!(
-                c,
-                '-' | '_'
-                    | '.'
-                    | '('
-                    | ')'
-                    | '年'
-                    | '月'
-                    | '日'
-                    | '第'
-                    | '页'
-                    | '期'
-                    | '季'
-                    | '度'
-                    | '部'
-                    | '分'
-            )
-    })
+    rest.replace("part", "").chars().all(is_number_sign)
+}
+
+fn is_number_sign(c: char) -> bool {
+    c.is_ascii_digit()
+        || matches!(
+            c,
+            '-' | '_' | '.' | '(' | ')' | '年' | '月' | '日' | '第' | '页' | '期' | '季' | '度' | '部' | '分'
+        )
 }
 
 #[cfg(test)]
@@ -73,6 +110,30 @@ mod tests {
             "",
         ] {
             assert_eq!(name(file), None, "{file}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_nearly_one_is_told_what_it_may_mean() {
+        for (file, expected) in [
+            ("purchase_order_2024", "purchase_orders"),
+            ("purchse_orders", "purchase_orders"),
+            ("采购订单汇总", "purchase_orders"),
+            ("platform_order", "platform_orders"),
+        ] {
+            let text = not_read(file);
+            assert!(
+                text.en.contains(&format!("did you mean {expected}")) && text.zh.contains(expected),
+                "{file}: {}",
+                text.en
+            );
+        }
+        for file in ["说明", "notes", "2024", ""] {
+            assert!(
+                !not_read(file).en.contains("did you mean"),
+                "{file}: {}",
+                not_read(file).en
+            );
         }
     }
 }

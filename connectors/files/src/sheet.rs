@@ -192,12 +192,9 @@ impl Workbook<'_> {
             match reading {
                 SheetReading::Skip => {}
                 SheetReading::Unknown => {
-                    let text = Bilingual::new(
-                        "工作表名不是数据集，映射文件也未提及，未读取",
-                        "its name is no dataset and the mapping does not mention it; the sheet was not read",
-                    );
+                    let place = format!("{}#{sheet}", self.name);
                     self.sink
-                        .notice("SHEET_NOT_READ", &format!("{}#{sheet}", self.name), text, 1)?;
+                        .notice("SHEET_NOT_READ", &place, names::not_read(sheet), 1)?;
                 }
                 SheetReading::Read(readings) => {
                     for reading in readings {

@@ -1,6 +1,6 @@
 /*---
 id: OFF-01
-version: 3
+version: 4
 title: {zh: 违规线下采购, en: Bought off the platform}
 target: OFF
 status: stable
@@ -28,8 +28,8 @@ known_gaps:
     en: Quantities are compared as they stand, whatever their unit (box, vial, tablet)
   - zh: 没有日期的明细不判断
     en: Lines without a date are not judged
-  - zh: 某医院的平台订单整体未同步时，其全部明细都会列出；先确认数据接入
-    en: Where the platform orders of one hospital are not synced at all, all its lines are told; check the connection first
+  - zh: 平台数据中没有某医院的任何订单时，无法区分未接入与全部线下采购；其明细照列，并在预警中写明
+    en: Where the platform holds no order of a hospital, not connected cannot be told from all bought elsewhere; its lines are told, and the alert says so
 inputs:
   - {dataset: purchase_orders, max_staleness: 45d, required: [hospital_id, national_code, ordered_at]}
   - {dataset: platform_orders, max_staleness: 45d, required: [platform_order_id, hospital_id, national_code]}
@@ -327,6 +327,11 @@ faults as (
     ) as f (fault, reason_zh, reason_en)
 ),
 
+-- where the platform holds no order of a hospital at all, its data may not be connected: that is to be looked at first
+hospitals_on_platform as (
+    select distinct hospital_id from platform_orders_known
+),
+
 final as (
     select
         c.hospital_id,
@@ -340,12 +345,20 @@ final as (
         c.bought,
         c.linked + c.spare as on_platform,
         cast(c.amount as decimal(18, 2)) as amount,
-        f.reason_zh,
-        f.reason_en,
+        case
+            when h.hospital_id is null then f.reason_zh || '（平台数据中没有该医院的任何订单，请先确认其数据已接入）'
+            else f.reason_zh
+        end as reason_zh,
+        case
+            when h.hospital_id is null
+                then f.reason_en || ' (no platform order of this hospital is known at all: see first whether its data is connected)'
+            else f.reason_en
+        end as reason_en,
         c.case_lines as purchase_lines,
         c.platform_order_ids
     from cases as c
     inner join faults as f on c.fault = f.fault
+    left join hospitals_on_platform as h on c.hospital_id = h.hospital_id
 )
 
 select * from final

@@ -11,18 +11,21 @@
 
 use std::collections::{HashMap, HashSet};
 
-use domain::alert::{AlertEventKind, RuleCounts};
+use domain::alert::{AlertEvent, AlertEventKind, RuleCounts};
 use domain::hit::{RuleOutcome, RunOutput};
-use domain::ports::{EvidenceCheck, EvidenceRef, RuleRunRecord, RunRecord};
+use domain::ports::{EvidenceCheck, EvidenceRef, RuleRunRecord, RunPreview, RunRecord};
 
 use crate::error::{Error, Result};
 use crate::fingerprint::{evidence_key, fingerprint, run_id};
 use crate::lifecycle::{self, Change, Judge, Knowledge, Seen};
-use crate::store::content::{self, Content};
+use crate::store::content::{self, Content, Detail};
 use crate::store::log::{self, NewEvent};
 use crate::store::records::{self, AlertRow};
 use crate::store::runs::{self, Occurrence};
-use crate::store::{Database, Transaction};
+use crate::store::{BoxTransaction, Database, Transaction};
+
+/// Changes that a preview lists, at most.
+const PREVIEW_EVENTS_MAX: usize = 200;
 
 /// Records `output`; `now` (RFC 3339) is when. Returns the run as recorded, with this recording's counts,
 /// and whether anything was committed.
@@ -32,6 +35,124 @@ pub async fn record(
     rows: &dyn EvidenceCheck,
     now: &str,
 ) -> Result<(RunRecord, bool)> {
+    let Judged {
+        mut tx,
+        run_id,
+        rules,
+        seen,
+        known,
+        counts,
+        changes,
+        ..
+    } = judged(database, output, rows, Opening::Write).await?;
+    let seq = runs::last_seq(&mut *tx).await? + 1;
+    let again = runs::is_recorded(&mut *tx, &run_id).await?;
+    let committed = if !again {
+        content::insert(&mut *tx, new_contents(&seen, &known)).await?;
+        runs::insert(&mut *tx, &run_id, seq, output, &counts, now).await?;
+        apply(&mut *tx, &run_id, Some((seq, output)), changes, now).await?;
+        true
+    } else if runs::overtaken(&mut *tx, &run_id, &rules).await?
+        && changes.iter().any(|change| change.event.is_some())
+    {
+        runs::move_to(&mut *tx, &run_id, seq).await?;
+        apply(&mut *tx, &run_id, None, changes, now).await?;
+        true
+    } else {
+        false
+    };
+    if committed {
+        tx.commit().await?;
+    } else {
+        tx.rollback().await?;
+    }
+    Ok((run_record(run_id, output, counts), committed))
+}
+
+/// What [`record`] would do. Waits for no writer and keeps none waiting.
+pub async fn preview(
+    database: &dyn Database,
+    output: &RunOutput,
+    rows: &dyn EvidenceCheck,
+) -> Result<RunPreview> {
+    let mut judged = judged(database, output, rows, Opening::Read).await?;
+    let mut changes: Vec<(AlertEventKind, AlertRow)> = judged
+        .changes
+        .into_iter()
+        .filter_map(|change| Some((change.event?, change.row)))
+        .collect();
+    let events_total = changes.len() as u64;
+    changes.truncate(PREVIEW_EVENTS_MAX);
+    let said: HashMap<&str, &Content> = judged
+        .seen
+        .iter()
+        .flatten()
+        .map(|hit| (hit.content.digest.as_str(), &hit.content))
+        .collect();
+    // What alerts say that this run did not hit.
+    let earlier: Vec<String> = changes
+        .iter()
+        .map(|(_, row)| row.content.clone())
+        .filter(|digest| !said.contains_key(digest.as_str()))
+        .collect();
+    let earlier = content::load(&mut *judged.tx, &earlier).await?;
+    judged.tx.rollback().await?;
+    let mut events = Vec::with_capacity(changes.len());
+    for (kind, row) in changes {
+        let facts = match said.get(row.content.as_str()) {
+            Some(content) => content.facts()?,
+            None => {
+                let (facts, _) = earlier.get(&row.content).ok_or(Error::Corrupt {
+                    place: "contents",
+                    expected: "the content of an alert",
+                })?;
+                facts.clone()
+            }
+        };
+        let nothing = Detail {
+            path: Vec::new(),
+            evidence: Vec::new(),
+        };
+        events.push(AlertEvent {
+            revision: 0,
+            kind,
+            alert: row.alert(facts, nothing),
+        });
+    }
+    Ok(RunPreview {
+        run: run_record(judged.run_id, output, judged.counts),
+        events,
+        events_total,
+    })
+}
+
+/// What a run is judged in.
+#[derive(Debug, Clone, Copy)]
+enum Opening {
+    /// The commit section.
+    Write,
+    /// One view of what is committed.
+    Read,
+}
+
+/// A run judged against what the store holds, and the transaction in which that holds.
+struct Judged {
+    tx: BoxTransaction,
+    run_id: String,
+    rules: Vec<String>,
+    /// Of each rule.
+    seen: Vec<Vec<Seen>>,
+    known: Known,
+    counts: Vec<RuleCounts>,
+    changes: Vec<Change>,
+}
+
+async fn judged(
+    database: &dyn Database,
+    output: &RunOutput,
+    rows: &dyn EvidenceCheck,
+    opening: Opening,
+) -> Result<Judged> {
     let rules = rule_ids(output)?;
     let seen = output.outcomes.iter().map(hits_of).collect::<Result<Vec<_>>>()?;
     let run_id = run_id(
@@ -52,7 +173,10 @@ pub async fn record(
     };
     let mut knowledge = Knowledge::default();
     loop {
-        let mut tx = database.write().await?;
+        let mut tx = match opening {
+            Opening::Write => database.write().await?,
+            Opening::Read => database.read().await?,
+        };
         let known = records::latest_episodes(&mut *tx, &rules).await?;
         let none = HashMap::new();
         let of_rule = |outcome: &RuleOutcome| known.get(&outcome.rule.id).unwrap_or(&none);
@@ -88,28 +212,15 @@ pub async fn record(
             counts.push(judged.counts);
             changes.extend(judged.changes);
         }
-        let seq = runs::last_seq(&mut *tx).await? + 1;
-        let again = runs::is_recorded(&mut *tx, &run_id).await?;
-        let committed = if !again {
-            content::insert(&mut *tx, new_contents(&seen, &known)).await?;
-            runs::insert(&mut *tx, &run_id, seq, output, &counts, now).await?;
-            apply(&mut *tx, &run_id, Some((seq, output)), changes, now).await?;
-            true
-        } else if runs::overtaken(&mut *tx, &run_id, &rules).await?
-            && changes.iter().any(|change| change.event.is_some())
-        {
-            runs::move_to(&mut *tx, &run_id, seq).await?;
-            apply(&mut *tx, &run_id, None, changes, now).await?;
-            true
-        } else {
-            false
-        };
-        if committed {
-            tx.commit().await?;
-        } else {
-            tx.rollback().await?;
-        }
-        return Ok((run_record(run_id, output, counts), committed));
+        return Ok(Judged {
+            tx,
+            run_id,
+            rules,
+            seen,
+            known,
+            counts,
+            changes,
+        });
     }
 }
 

@@ -9,8 +9,8 @@ use domain::alert::Alert;
 use domain::clock::Clock;
 use domain::hit::RunOutput;
 use domain::ports::{
-    AlertExplanation, AlertPage, AlertsPort, EvidenceCheck, ListAlertsRequest, RunRecord, WatchRequest,
-    WatchStream,
+    AlertExplanation, AlertPage, AlertsPort, EvidenceCheck, ListAlertsRequest, RunPreview, RunRecord,
+    WatchRequest, WatchStream,
 };
 use sha2::{Digest, Sha256};
 
@@ -225,6 +225,14 @@ impl AlertsPort for Alerts {
             self.wake.now();
         }
         Ok(record)
+    }
+
+    async fn preview(
+        &self,
+        output: &RunOutput,
+        rows: &dyn EvidenceCheck,
+    ) -> domain::ports::Result<RunPreview> {
+        Ok(record::preview(&*self.database, output, rows).await?)
     }
 
     async fn list(&self, request: ListAlertsRequest) -> domain::ports::Result<AlertPage> {

@@ -90,6 +90,20 @@ pub enum AlertEventKind {
     Closed,
 }
 
+impl AlertEventKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "OPENED",
+            Self::Updated => "UPDATED",
+            Self::Reopened => "REOPENED",
+            Self::Cleared => "CLEARED",
+            Self::Stale => "STALE",
+            Self::Withdrawn => "WITHDRAWN",
+            Self::Closed => "CLOSED",
+        }
+    }
+}
+
 /// One committed change, in commit order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertEvent {

@@ -162,6 +162,57 @@ pub struct RunRequest {
     pub params: BTreeMap<String, BTreeMap<String, Value>>,
 }
 
+/// One rule on a series of days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BacktestRequest {
+    pub rule_id: String,
+    /// In order of time.
+    pub days: Vec<NaiveDate>,
+    /// None: the newest snapshot.
+    pub snapshot: Option<i64>,
+    /// 0: one per core.
+    pub threads: usize,
+    /// Over the rule's defaults.
+    pub params: BTreeMap<String, Value>,
+}
+
+/// What one rule would have found on a series of days.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BacktestReport {
+    pub rule_id: String,
+    pub rule_version: u32,
+    pub snapshot: i64,
+    pub points: Vec<BacktestPoint>,
+    /// The first ones by the day on which they were first found, then by identity.
+    pub hits: Vec<BacktestHit>,
+    /// Hits of different identity on all days.
+    pub hits_total: u64,
+}
+
+/// One day of a backtest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BacktestPoint {
+    pub as_of: NaiveDate,
+    pub state: RuleState,
+    pub reason: Option<(String, Bilingual)>,
+    pub hits: u64,
+    /// Hits that the day before did not have; the day before is the last one on which the rule could look.
+    pub begun: u64,
+    /// Hits of the day before that this one does not have.
+    pub ended: u64,
+    pub elapsed_ms: u64,
+}
+
+/// One hit of a backtest, as it stands on the last day that has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BacktestHit {
+    pub identity: BTreeMap<String, Value>,
+    pub message: Bilingual,
+    pub amount_at_risk: Option<String>,
+    pub first_day: NaiveDate,
+    pub last_day: NaiveDate,
+}
+
 /// A rule with its text and place.
 #[derive(Debug, Clone)]
 pub struct Rule {
@@ -198,6 +249,10 @@ pub trait CollisionPort: Send + Sync {
 
     /// Runs rules on one snapshot. One failing rule never stops the rest. Dropping the future stops the work.
     async fn run(&self, request: RunRequest, progress: Arc<dyn Progress>) -> Result<RunOutput>;
+
+    /// Runs one rule on a series of days, on one snapshot. Dropping the future stops the work.
+    async fn backtest(&self, request: BacktestRequest, progress: Arc<dyn Progress>)
+    -> Result<BacktestReport>;
 
     /// Runs the cases of a rule (all rules when None).
     async fn test_rules(&self, rule: Option<String>) -> Result<Vec<RuleCaseResult>>;
@@ -243,6 +298,17 @@ pub struct RunRecord {
     pub as_of: NaiveDate,
     pub bundle_hash: String,
     pub rules: Vec<RuleRunRecord>,
+}
+
+/// What recording a run would do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunPreview {
+    /// With the counts that its record would have.
+    pub run: RunRecord,
+    /// The changes of alerts, rule by rule, without evidence and path; alerts that would be new have no id yet.
+    pub events: Vec<AlertEvent>,
+    /// Changes in all; `events` holds the first.
+    pub events_total: u64,
 }
 
 /// A page of alerts.
@@ -330,6 +396,8 @@ pub trait AlertsPort: Send + Sync {
     /// Records a run: alerts, occurrences, events and counts in one transaction. Recording the same output
     /// again changes nothing. `unchanged` tells whether evidence rows still stand at the source.
     async fn record(&self, output: &RunOutput, rows: &dyn EvidenceCheck) -> Result<RunRecord>;
+    /// What [`record`](Self::record) would do with a run. Changes nothing, and nobody is told.
+    async fn preview(&self, output: &RunOutput, rows: &dyn EvidenceCheck) -> Result<RunPreview>;
     async fn list(&self, request: ListAlertsRequest) -> Result<AlertPage>;
     async fn get(&self, alert_id: &str) -> Result<Alert>;
     async fn explain(&self, alert_id: &str) -> Result<AlertExplanation>;

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use domain::clock::Clock;
-use domain::ports::{MutantResult, Progress, ProgressUpdate, Result, RunRecord, SyncReport};
+use domain::ports::{
+    BacktestReport, MutantResult, Progress, ProgressUpdate, Result, RunPreview, RunRecord, SyncReport,
+};
 use domain::sources::{AcceptanceCheck, ReconcileReport};
 use domain::{Failure, FailureKind};
 use futures::FutureExt as _;
@@ -30,6 +32,7 @@ pub(crate) enum Kind {
     SyncFiles,
     RunRules,
     MutateRules,
+    BacktestRule,
     SyncSource,
     ReconcileSource,
     RedriveSource,
@@ -41,7 +44,9 @@ pub(crate) enum Kind {
 pub(crate) enum Outcome {
     Sync(SyncReport),
     Run(RunRecord),
+    Preview(RunPreview),
     Mutation(Vec<MutantResult>),
+    Backtest(BacktestReport),
     Reconcile(ReconcileReport),
     Acceptance(Vec<AcceptanceCheck>),
 }
@@ -175,7 +180,7 @@ impl Registry {
             Kind::SyncSource | Kind::ReconcileSource | Kind::RedriveSource | Kind::AcceptSource => {
                 self.turns.sources.clone()
             }
-            Kind::RunRules | Kind::MutateRules => self.turns.run.clone(),
+            Kind::RunRules | Kind::MutateRules | Kind::BacktestRule => self.turns.run.clone(),
         };
         tokio::spawn(async move {
             let progress: Arc<dyn Progress> = operation.clone();
@@ -336,6 +341,7 @@ impl Operation {
                 Kind::SyncFiles => pb::OperationKind::SyncFiles,
                 Kind::RunRules => pb::OperationKind::RunRules,
                 Kind::MutateRules => pb::OperationKind::MutateRules,
+                Kind::BacktestRule => pb::OperationKind::BacktestRule,
                 Kind::SyncSource => pb::OperationKind::SyncSource,
                 Kind::ReconcileSource => pb::OperationKind::ReconcileSource,
                 Kind::RedriveSource => pb::OperationKind::RedriveSource,
@@ -363,6 +369,10 @@ impl Operation {
                         pb::OperationState::Succeeded,
                         Wire::Run(convert::run_to_proto(&run)),
                     ),
+                    Ok(Outcome::Preview(preview)) => (
+                        pb::OperationState::Succeeded,
+                        Wire::RunPreview(convert::run_preview_to_proto(&preview)),
+                    ),
                     Ok(Outcome::Mutation(mutants)) => {
                         let mutants = mutants.into_iter().map(convert::mutant_to_proto).collect();
                         (
@@ -370,6 +380,10 @@ impl Operation {
                             Wire::MutationReport(pb::MutationReport { mutants }),
                         )
                     }
+                    Ok(Outcome::Backtest(report)) => (
+                        pb::OperationState::Succeeded,
+                        Wire::BacktestReport(convert::backtest_to_proto(&report)),
+                    ),
                     Ok(Outcome::Reconcile(report)) => (
                         pb::OperationState::Succeeded,
                         Wire::ReconcileReport(convert::reconcile_to_proto(&report)),

@@ -68,6 +68,9 @@ pub struct Global {
     /// How results are written to stdout; json is one object a line / 输出格式
     #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Table)]
     pub format: OutputFormat,
+    /// Begin CSV with a byte order mark, by which Excel knows UTF-8 / CSV 带 BOM，便于 Excel 打开
+    #[arg(long, global = true)]
+    pub bom: bool,
     /// Language of messages / 语言
     #[arg(long, global = true, value_enum, default_value_t = Language::Zh, env = "LIANJING_LANG")]
     pub lang: Language,

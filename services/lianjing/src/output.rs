@@ -24,6 +24,8 @@ pub const fn column(key: &'static str, zh: &'static str, en: &'static str) -> Co
 pub struct Output {
     pub format: Format,
     pub lang: Lang,
+    /// Whether CSV begins with a byte order mark.
+    bom: bool,
     out: BufWriter<io::Stdout>,
 }
 
@@ -32,6 +34,7 @@ impl Output {
         Self {
             format: global.format.into(),
             lang: global.lang.into(),
+            bom: global.bom,
             out: BufWriter::new(io::stdout()),
         }
     }
@@ -89,6 +92,9 @@ impl Output {
 
     /// Header and rows.
     pub fn csv(&mut self, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> io::Result<()> {
+        if self.bom {
+            self.out.write_all("\u{feff}".as_bytes())?;
+        }
         let mut writer = csv::Writer::from_writer(&mut self.out);
         writer.write_record(header).map_err(io_error)?;
         for row in rows {

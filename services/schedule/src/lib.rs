@@ -3,8 +3,10 @@
 //!
 //! What a job does is behind [`domain::sources::JobRunner`]; this crate knows neither sources nor rules.
 
+mod alarms;
 mod calendar;
 mod error;
+mod jobs;
 mod scheduler;
 mod store;
 

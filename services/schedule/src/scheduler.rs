@@ -1,4 +1,4 @@
-//! The scheduler: what is due, who runs it, what becomes of a failure, and what an operator must be told.
+//! The scheduler: what is due, who runs it, and what becomes of a failure.
 //!
 //! [`Scheduler::tick`] claims what is due at the clock's present time, [`Scheduler::execute`] runs one claim, and
 //! [`Scheduler::run`] does both until it is told to stop. Time comes from the clock alone, so tests move it by hand.
@@ -7,25 +7,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
+use domain::Failure;
 use domain::clock::Clock;
-use domain::ports;
-use domain::sources::{
-    Alarm, CatchUp, FailureClass, Job, JobAction, JobRun, JobRunner, NewJob, SchedulePort, SourceInfo,
-    SourcePort,
-};
-use domain::{Bilingual, Failure};
+use domain::sources::{CatchUp, FailureClass, JobAction, JobRun, JobRunner, SourceInfo, SourcePort};
 use tokio_util::sync::CancellationToken;
 
 use crate::calendar::Calendar;
 use crate::error::{Result, ScheduleError};
 use crate::store::{Claim, Store, StoredJob};
 
-const SECOND: i64 = 1_000_000;
+pub(crate) const SECOND: i64 = 1_000_000;
 pub const DEFAULT_ZONE: &str = "Asia/Shanghai";
-const JOB_ID_CHARS_MAX: usize = 64;
-/// Runs that a job is shown with.
-const LAST_RUNS: i64 = 5;
 
 /// What may be set; [`Default`] is right outside tests.
 #[derive(Debug, Clone)]
@@ -61,12 +53,12 @@ impl Default for Settings {
 
 /// The service behind [`SchedulePort`]. Share it in an `Arc`.
 pub struct Scheduler {
-    store: Store,
-    clock: Arc<dyn Clock>,
-    sources: Arc<dyn SourcePort>,
-    settings: Settings,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) sources: Arc<dyn SourcePort>,
+    pub(crate) settings: Settings,
     /// Names this server in leases.
-    owner: String,
+    pub(crate) owner: String,
     runner: Mutex<Option<Arc<dyn JobRunner>>>,
     looked_after: Mutex<i64>,
 }
@@ -99,7 +91,7 @@ impl Scheduler {
         *self.runner.lock().unwrap_or_else(PoisonError::into_inner) = runner;
     }
 
-    fn runner(&self) -> Result<Arc<dyn JobRunner>> {
+    pub(crate) fn runner(&self) -> Result<Arc<dyn JobRunner>> {
         self.runner
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -113,7 +105,7 @@ impl Scheduler {
         self.store.close().await;
     }
 
-    fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         self.clock.now().timestamp_micros()
     }
 
@@ -298,7 +290,7 @@ impl Scheduler {
 
     /// Makes, changes and removes the jobs that sources ask for with `schedule`. A file of sources that cannot be read
     /// leaves them as they are.
-    async fn adopt_sources(&self, now: i64) -> Result<()> {
+    pub(crate) async fn adopt_sources(&self, now: i64) -> Result<()> {
         let sources = match self.sources.list().await {
             Ok(sources) => sources,
             Err(failure) => {
@@ -355,228 +347,9 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Raises and clears alarms.
-    async fn look_after(&self, now: i64) -> Result<()> {
-        for job in self.store.jobs().await? {
-            let calendar = Calendar::parse(&job.cron, &job.zone)?;
-            let waiting = match job.paused {
-                true => 0,
-                false => calendar.between(job.scheduled_until, now).len(),
-            };
-            let runs = self.store.runs(&job.job_id, 3).await?;
-            let missed = runs
-                .iter()
-                .filter(|r| !matches!(r.state.as_str(), "RUNNING" | "RETRYING"))
-                .take_while(|r| matches!(r.state.as_str(), "MISSED" | "LOST"))
-                .count();
-            if missed + waiting >= 2 {
-                let message = Bilingual::new(
-                    format!("任务 {} 连续两次未按时运行", job.job_id),
-                    format!("job {} was not run at its last two scheduled times", job.job_id),
-                );
-                self.store.raise("JOB_MISSED", &job.job_id, &message, now).await?;
-            } else if missed + waiting == 0 {
-                self.store.clear("JOB_MISSED", &job.job_id, now).await?;
-            }
-        }
-        let statuses = match self.sources.status(None).await {
-            Ok(statuses) => statuses,
-            Err(failure) => {
-                tracing::error!(error.reason = failure.reason, error.message = %failure.message, "the sources' state cannot be read");
-                return Ok(());
-            }
-        };
-        let jobs = self.store.jobs().await?;
-        for status in statuses {
-            let name = &status.source.name;
-            match &status.source.problem {
-                Some(problem) => {
-                    let message = Bilingual::new(
-                        format!("来源 {name} 的配置有误，未同步：{problem}"),
-                        format!("the configuration of source {name} is wrong, it is not synced: {problem}"),
-                    );
-                    self.store
-                        .raise("SOURCE_MISCONFIGURED", name, &message, now)
-                        .await?;
-                }
-                None => self.store.clear("SOURCE_MISCONFIGURED", name, now).await?,
-            }
-            let job = jobs
-                .iter()
-                .find(|j| j.action == JobAction::Sync { source: name.clone() } && !j.paused);
-            let since = status.last_success_at.or(status.first_run_at);
-            let two_periods = job
-                .and_then(|j| Calendar::parse(&j.cron, &j.zone).ok()?.period(now))
-                .map(|period| period.saturating_mul(2));
-            let late = two_periods
-                .zip(since)
-                .filter(|(allowed, since)| now - since > *allowed)
-                .map(|(_, since)| (since, "synced"));
-            let quiet = status
-                .source
-                .silence_seconds
-                .map(|s| i64::try_from(s).unwrap_or(i64::MAX).saturating_mul(SECOND))
-                .zip(status.last_rows_at)
-                .filter(|(allowed, since)| now - since > *allowed)
-                .map(|(_, since)| (since, "rows"));
-            match late.or(quiet) {
-                Some((since, what)) => {
-                    let (zh, en) = lapse(now - since);
-                    let message = match what {
-                        "synced" => Bilingual::new(
-                            format!("来源 {name} 已有两个周期（{zh}）没有成功同步"),
-                            format!("source {name} has not synced for two periods ({en})"),
-                        ),
-                        _ => Bilingual::new(
-                            format!("来源 {name} 已有 {zh}没有新数据"),
-                            format!("source {name} has sent no new row for {en}"),
-                        ),
-                    };
-                    self.store.raise("SOURCE_SILENT", name, &message, now).await?;
-                }
-                None => self.store.clear("SOURCE_SILENT", name, now).await?,
-            }
-        }
-        Ok(())
-    }
-
-    async fn shown(&self, job: StoredJob) -> Result<Job> {
-        let next_at = match job.paused {
-            true => None,
-            false => Calendar::parse(&job.cron, &job.zone)?.next(job.scheduled_until),
-        };
-        Ok(Job {
-            last_runs: self.store.runs(&job.job_id, LAST_RUNS).await?,
-            job_id: job.job_id,
-            action: job.action,
-            cron: job.cron,
-            zone: job.zone,
-            catch_up: job.catch_up,
-            paused: job.paused,
-            next_at,
-        })
-    }
-
     /// (job, state, runs) since the store was made, for metrics.
     pub async fn totals(&self) -> Result<Vec<(String, String, i64)>> {
         self.store.totals().await
-    }
-
-    async fn make(&self, job: NewJob) -> Result<Job> {
-        let zone = match job.zone.is_empty() {
-            true => DEFAULT_ZONE.to_owned(),
-            false => job.zone,
-        };
-        if Calendar::parse(&job.cron, &zone)?.next(self.now()).is_none() {
-            return Err(ScheduleError::Cron {
-                cron: job.cron,
-                problem: "there is no such day".to_owned(),
-            });
-        }
-        self.expect_source(&job.action).await?;
-        let job_id = match job.job_id.is_empty() {
-            false => job.job_id,
-            true => match &job.action {
-                JobAction::Sync { source } => format!("sync-{source}"),
-                JobAction::Reconcile { source } => format!("reconcile-{source}"),
-                JobAction::RunRules { .. } => "run-rules".to_owned(),
-            },
-        };
-        let chars = job_id.chars().count();
-        let fits = job_id
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
-        if chars == 0 || chars > JOB_ID_CHARS_MAX || !fits {
-            return Err(ScheduleError::Name { job_id });
-        }
-        let stored = StoredJob {
-            job_id: job_id.clone(),
-            action: job.action,
-            cron: job.cron,
-            zone,
-            catch_up: job.catch_up,
-            of_source: None,
-            paused: false,
-            scheduled_until: self.now(),
-            lease_owner: None,
-            lease_until: None,
-            lease_run: None,
-        };
-        if !self.store.insert(&stored).await? {
-            return Err(ScheduleError::Exists { job_id });
-        }
-        self.shown(stored).await
-    }
-
-    /// Fails when the job's source is not there, or cannot do what the job asks for.
-    async fn expect_source(&self, action: &JobAction) -> Result<()> {
-        let (JobAction::Sync { source } | JobAction::Reconcile { source }) = action else {
-            return Ok(());
-        };
-        let sources = self.sources.list().await.map_err(ScheduleError::Source)?;
-        let Some(found) = sources.iter().find(|s| s.name == *source) else {
-            let known: Vec<&str> = sources.iter().map(|s| s.name.as_str()).collect();
-            let text = format!("there is no source {source:?}; there are: {}", known.join(", "));
-            return Err(ScheduleError::Source(Failure::not_found(
-                "SOURCE_NOT_FOUND",
-                text,
-            )));
-        };
-        let kinds = self.sources.kinds();
-        let lists_keys = kinds
-            .iter()
-            .find(|k| k.kind == found.kind)
-            .is_none_or(|k| k.lists_keys);
-        if matches!(action, JobAction::Reconcile { .. }) && !lists_keys {
-            let text = format!(
-                "source {source} is of kind {}, which cannot list its keys",
-                found.kind
-            );
-            return Err(ScheduleError::Source(Failure::new(
-                domain::FailureKind::Precondition,
-                "KEYS_UNSUPPORTED",
-                text,
-            )));
-        }
-        Ok(())
-    }
-
-    async fn set_paused(&self, job_id: &str, paused: bool) -> Result<Job> {
-        if !self.store.set_paused(job_id, paused, self.now()).await? {
-            return Err(ScheduleError::NotFound {
-                job_id: job_id.to_owned(),
-            });
-        }
-        self.shown(self.store.job(job_id).await?).await
-    }
-
-    async fn run_at_once(&self, job_id: &str) -> Result<JobRun> {
-        self.runner()?;
-        let job = self.store.job(job_id).await?;
-        let now = self.now();
-        let lease_until = now + self.settings.lease_seconds * SECOND;
-        let until = job.scheduled_until;
-        let claim = self
-            .store
-            .claim(&job, Some(now), &[], until, &self.owner, now, lease_until, true)
-            .await?
-            .ok_or_else(|| ScheduleError::Running {
-                job_id: job_id.to_owned(),
-            })?;
-        self.execute(&claim).await
-    }
-}
-
-/// How long that is, in Chinese and English: in minutes below two hours, in hours below two days, else in days.
-fn lapse(micros: i64) -> (String, String) {
-    let minutes = micros / (60 * SECOND);
-    match minutes {
-        ..120 => (format!("{minutes} 分钟"), format!("{minutes} min")),
-        120..2_880 => (format!("{} 小时", minutes / 60), format!("{} h", minutes / 60)),
-        _ => (
-            format!("{} 天", minutes / 1_440),
-            format!("{} days", minutes / 1_440),
-        ),
     }
 }
 
@@ -586,52 +359,4 @@ struct Due {
     missed: Vec<i64>,
     /// All up to here are accounted for.
     until: i64,
-}
-
-#[async_trait]
-impl SchedulePort for Scheduler {
-    async fn jobs(&self) -> ports::Result<Vec<Job>> {
-        self.adopt_sources(self.now()).await?;
-        let mut jobs = Vec::new();
-        for job in self.store.jobs().await? {
-            jobs.push(self.shown(job).await?);
-        }
-        Ok(jobs)
-    }
-
-    async fn add(&self, job: NewJob) -> ports::Result<Job> {
-        Ok(self.make(job).await?)
-    }
-
-    async fn pause(&self, job_id: &str) -> ports::Result<Job> {
-        self.adopt_sources(self.now()).await?;
-        Ok(self.set_paused(job_id, true).await?)
-    }
-
-    async fn resume(&self, job_id: &str) -> ports::Result<Job> {
-        Ok(self.set_paused(job_id, false).await?)
-    }
-
-    async fn remove(&self, job_id: &str) -> ports::Result<()> {
-        let job = self.store.job(job_id).await?;
-        if job.of_source.is_some() {
-            return Err(ScheduleError::OfSource {
-                job_id: job_id.to_owned(),
-            }
-            .into());
-        }
-        self.store.remove(job_id).await?;
-        Ok(())
-    }
-
-    async fn run_now(&self, job_id: &str) -> ports::Result<JobRun> {
-        self.adopt_sources(self.now()).await?;
-        Ok(self.run_at_once(job_id).await?)
-    }
-
-    async fn alarms(&self, cleared: bool) -> ports::Result<Vec<Alarm>> {
-        let mut alarms = self.store.alarms().await?;
-        alarms.retain(|a| cleared || a.cleared_at.is_none());
-        Ok(alarms)
-    }
 }

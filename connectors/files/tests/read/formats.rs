@@ -13,7 +13,7 @@ use parquet::arrow::ArrowWriter;
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
 use tokio::sync::mpsc;
 
-use crate::harness::{Dir, gb18030, read_with};
+use crate::harness::{Dir, gb18030, keys, read_with};
 
 const ORDERS: &str =
     "采购单号,行号,供应商名称,金额\nA1,1,杭州康瑞医药有限公司,\"1,234.50元\"\nA2,2,\"台州\n仁和\",３万元\n";
@@ -442,4 +442,29 @@ fn ten_thousand_files() {
     let outcome = dir.read();
     assert_eq!(outcome.count("workdays"), 10_000);
     assert_eq!(outcome.reasons(), []);
+}
+
+#[test]
+fn keys_are_those_of_every_row_and_of_none_that_cannot_be_read() {
+    let dir = Dir::new()
+        .file("workdays.csv", "day,note\n2024-01-01,a\n2024-01-02,b\n")
+        .file("workdays_2025.csv", "day,note\n2025-01-01,c\n")
+        .file("contracts.csv", "合同编号,合同金额\nC1,5\n合计,5\n");
+    assert_eq!(
+        keys(dir.path()).unwrap(),
+        [
+            "contracts C1",
+            "workdays 2024-01-01",
+            "workdays 2024-01-02",
+            "workdays 2025-01-01"
+        ]
+    );
+    let dir = dir.file("works_events.csv", "event_id,on_date\nE1,2024-02-30\n");
+    let failure = keys(dir.path()).unwrap_err();
+    assert_eq!(failure.reason, "KEY_UNKNOWN");
+    assert!(
+        failure.message.contains("works_events.csv:2"),
+        "{}",
+        failure.message
+    );
 }

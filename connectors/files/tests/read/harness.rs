@@ -109,6 +109,27 @@ pub fn read(dir: &Path, mapping: Option<&Path>) -> Outcome {
     runtime.block_on(read_with(dir, mapping, 2)).unwrap()
 }
 
+/// What the connector lists as the keys of a directory: `dataset key`, sorted.
+pub fn keys(dir: &Path) -> Result<Vec<String>> {
+    let connector = FilesConnector::new(dir, None)?;
+    let store = Arc::new(TemporaryRawStore::new().unwrap());
+    let request = ReadRequest::new(store, chrono::DateTime::UNIX_EPOCH);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let (out, mut batches) = mpsc::channel(4);
+        let listing = tokio::spawn(async move { connector.keys(request, out).await });
+        let mut keys = Vec::new();
+        while let Some(batch) = batches.recv().await {
+            let shown = ArrayFormatter::try_new(batch.keys.column(0), &FormatOptions::default()).unwrap();
+            keys.extend(
+                (0..batch.keys.num_rows()).map(|row| format!("{} {}", batch.dataset.name, shown.value(row))),
+            );
+        }
+        keys.sort();
+        listing.await.unwrap().map(|()| keys)
+    })
+}
+
 /// A directory with these files.
 pub struct Dir(TempDir);
 

@@ -21,7 +21,7 @@
 //! | `amount_at_risk` | decimal, CNY | all but `:` |
 //!
 //! `:` finds part of a text, whatever the case of Latin letters; `field:*` means that the field has a value.
-//! `supplier` is any subject role `supplier` or `supplier_...`. A field without a value (or with several)
+//! `supplier` is any subject role with that word in it (`supplier_key`, `other_supplier_name`). A field without a value (or with several)
 //! matches `!=` when nothing of it equals, and any other operator when something of it matches.
 
 mod parse;
@@ -186,7 +186,7 @@ impl TextField {
             TextField::HospitalId => values.extend(c.facts.hospital_id.clone()),
             TextField::Supplier => {
                 for (role, value) in &c.facts.subject {
-                    if role == "supplier" || role.starts_with("supplier_") {
+                    if role.split('_').any(|word| word == "supplier") {
                         flatten(value, &mut values);
                     }
                 }

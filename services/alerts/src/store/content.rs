@@ -76,6 +76,11 @@ impl Content {
             detail,
         })
     }
+
+    /// What it says, without path and evidence.
+    pub fn facts(&self) -> Result<Facts> {
+        decode("what a hit says", &self.facts)
+    }
 }
 
 /// The hospital a hit is about: the subject's role `hospital` or `hospital_id`, else the identity column

@@ -168,7 +168,7 @@ pub async fn append(tx: &mut dyn Transaction, events: Vec<NewEvent<'_>>, committ
             vec![
                 Cell::from(e.row.revision),
                 last.into(),
-                records::kind_name(e.row.kind).into(),
+                e.row.kind.as_str().into(),
                 e.row.alert_no.into(),
                 e.row.state.as_str().into(),
                 e.row.first_seen.into(),

@@ -116,7 +116,7 @@ impl AlertRow {
             self.content.as_str().into(),
             self.evidence_digest.as_str().into(),
             self.revision.into(),
-            kind_name(self.kind).into(),
+            self.kind.as_str().into(),
             self.seen_run.as_str().into(),
             self.previous_alert_id.clone().into(),
             Cell::Text(self.closed_on.map(|d| d.to_string())),
@@ -175,29 +175,21 @@ pub fn state(row: &mut Row) -> Result<AlertState> {
     AlertState::parse(&row.text()?).ok_or_else(|| row.corrupt("an alert state"))
 }
 
-const KINDS: [(AlertEventKind, &str); 7] = [
-    (AlertEventKind::Opened, "OPENED"),
-    (AlertEventKind::Updated, "UPDATED"),
-    (AlertEventKind::Reopened, "REOPENED"),
-    (AlertEventKind::Cleared, "CLEARED"),
-    (AlertEventKind::Stale, "STALE"),
-    (AlertEventKind::Withdrawn, "WITHDRAWN"),
-    (AlertEventKind::Closed, "CLOSED"),
+const KINDS: [AlertEventKind; 7] = [
+    AlertEventKind::Opened,
+    AlertEventKind::Updated,
+    AlertEventKind::Reopened,
+    AlertEventKind::Cleared,
+    AlertEventKind::Stale,
+    AlertEventKind::Withdrawn,
+    AlertEventKind::Closed,
 ];
-
-pub fn kind_name(kind: AlertEventKind) -> &'static str {
-    KINDS
-        .iter()
-        .find(|(k, _)| *k == kind)
-        .map_or("OPENED", |(_, name)| name)
-}
 
 pub fn kind(row: &mut Row) -> Result<AlertEventKind> {
     let name = row.text()?;
     KINDS
-        .iter()
-        .find(|(_, n)| *n == name)
-        .map(|(k, _)| *k)
+        .into_iter()
+        .find(|kind| kind.as_str() == name)
         .ok_or_else(|| row.corrupt("an event kind"))
 }
 

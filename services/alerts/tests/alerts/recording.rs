@@ -15,6 +15,7 @@ on_both_stores!(
     recording_the_same_output_again_changes_nothing,
     a_rule_that_failed_and_then_did_not_is_another_run,
     going_back_to_earlier_parameters_restores_their_alerts,
+    a_preview_tells_what_recording_does_and_does_nothing,
     what_cannot_be_recorded_leaves_no_trace,
     an_alert_explains_itself,
     two_processes_record_and_close_at_once,
@@ -89,6 +90,54 @@ async fn going_back_to_earlier_parameters_restores_their_alerts(store: Store) {
         runs[0].run_id, back.run_id,
         "the newest judgement is listed first"
     );
+}
+
+async fn a_preview_tells_what_recording_does_and_does_nothing(store: Store) {
+    let alerts = store.open().await;
+    record(
+        &alerts,
+        &hits(
+            1,
+            "2024-03-01",
+            vec![hit("T1", &["o1"]), hit("T2", &["o2"]), hit("T3", &["o3"])],
+        ),
+    )
+    .await;
+    let (before, runs) = (list(&alerts, "").await, alerts.runs(10).await.unwrap());
+    let token = token_now(&alerts, "").await;
+
+    // T1 as it was, T2 with other evidence, T3 gone at the source, T4 new.
+    let next = hits(
+        2,
+        "2024-03-02",
+        vec![hit("T1", &["o1"]), hit("T2", &["o9"]), hit("T4", &["o4"])],
+    );
+    let lake = Lake::without(&["o3"]);
+    let preview = alerts.preview(&next, &lake).await.unwrap();
+    assert_eq!(list(&alerts, "").await, before);
+    assert_eq!(alerts.runs(10).await.unwrap(), runs);
+    assert_eq!(token_now(&alerts, "").await, token, "nobody was told");
+
+    let told: Vec<(&str, String, bool)> = preview
+        .events
+        .iter()
+        .map(|e| {
+            let tender = e.alert.identity["tender_id"].to_string();
+            (e.kind.as_str(), tender, e.alert.alert_id.is_empty())
+        })
+        .collect();
+    let recorded = alerts.record(&next, &lake).await.unwrap();
+    assert_eq!(preview.run, recorded);
+    assert_eq!(preview.events_total, 3);
+    assert_eq!(
+        told,
+        [
+            ("UPDATED", "T2".to_owned(), false),
+            ("OPENED", "T4".to_owned(), true),
+            ("WITHDRAWN", "T3".to_owned(), false)
+        ]
+    );
+    assert!(preview.events.iter().all(|e| !e.alert.message.zh.is_empty()));
 }
 
 /// A lake that cannot answer, or answers too little.

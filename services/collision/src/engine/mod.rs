@@ -10,9 +10,9 @@ use domain::Failure;
 use domain::hit::RunOutput;
 use domain::ports::futures_stream::BoxStream;
 use domain::ports::{
-    Around, CollisionPort, CompanyOwnership, EvidenceCheck, EvidenceRef, GraphFormat, GraphPort,
-    MutantResult, PartyComponent, PartyInfo, PartyNeighbourhood, PartyPath, Progress, QueryItem, QueryPort,
-    QueryRequest, Rule, RuleCaseResult, RunRequest, Screener, ScreeningPort,
+    Around, BacktestReport, BacktestRequest, CollisionPort, CompanyOwnership, EvidenceCheck, EvidenceRef,
+    GraphFormat, GraphPort, MutantResult, PartyComponent, PartyInfo, PartyNeighbourhood, PartyPath, Progress,
+    QueryItem, QueryPort, QueryRequest, Rule, RuleCaseResult, RunRequest, Screener, ScreeningPort,
 };
 use futures::StreamExt;
 use tokio::sync::Mutex;
@@ -113,6 +113,18 @@ fn row_key(row: &EvidenceRef) -> Option<RowKey> {
     Some((row.dataset.clone(), texts))
 }
 
+impl Engine {
+    async fn runner(&self, snapshot: Option<i64>) -> std::result::Result<Runner, Failure> {
+        Ok(Runner {
+            runtime: self.runtime.clone(),
+            limits: self.limits.clone(),
+            bundle: self.bundle.clone(),
+            snapshot: self.source.snapshot(snapshot).await?,
+            graphs: self.graphs.clone(),
+        })
+    }
+}
+
 #[async_trait]
 impl CollisionPort for Engine {
     fn rules(&self) -> Vec<Rule> {
@@ -124,14 +136,18 @@ impl CollisionPort for Engine {
         request: RunRequest,
         progress: Arc<dyn Progress>,
     ) -> std::result::Result<RunOutput, Failure> {
-        let runner = Runner {
-            runtime: self.runtime.clone(),
-            limits: self.limits.clone(),
-            bundle: self.bundle.clone(),
-            snapshot: self.source.snapshot(request.snapshot).await?,
-            graphs: self.graphs.clone(),
-        };
+        let runner = self.runner(request.snapshot).await?;
         let running = async move { runner.run(&request, progress.as_ref()).await };
+        Ok(self.compute.run(running).await??)
+    }
+
+    async fn backtest(
+        &self,
+        request: BacktestRequest,
+        progress: Arc<dyn Progress>,
+    ) -> std::result::Result<BacktestReport, Failure> {
+        let runner = self.runner(request.snapshot).await?;
+        let running = async move { runner.backtest(&request, progress.as_ref()).await };
         Ok(self.compute.run(running).await??)
     }
 

@@ -25,7 +25,10 @@ pub use job::{
 };
 pub use operation::{code_of_error, error_to_proto, progress_to_proto};
 pub use rule::{case_to_proto, mutant_to_proto, rule_to_proto};
-pub use run::{run_from_proto, run_to_proto};
+pub use run::{
+    backtest_from_proto, backtest_to_proto, run_from_proto, run_preview_from_proto, run_preview_to_proto,
+    run_to_proto,
+};
 pub use screening::{check_to_proto, question_from_proto, screening_to_proto, verdict_to_proto};
 pub use source::{
     acceptance_from_proto, acceptance_to_proto, alarm_from_proto, alarm_to_proto, kind_from_proto,

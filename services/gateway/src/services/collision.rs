@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use domain::Failure;
-use domain::ports::{CollisionPort, EvidenceCheck, EvidenceRef, Rule, RunRequest};
+use domain::ports::{BacktestRequest, CollisionPort, EvidenceCheck, EvidenceRef, Rule, RunRequest};
 use proto::v1 as pb;
 use proto::v1::collision_service_server::CollisionService;
 use tonic::{Request, Response};
@@ -18,6 +18,9 @@ use crate::paging::Page;
 use crate::status::to_status;
 
 const THREADS_MAX: u32 = 1_024;
+/// Days from one look of a backtest to the next, where nothing else is asked for.
+const BACKTEST_STEP_DAYS: u32 = 30;
+const BACKTEST_LOOKS_MAX: i64 = 120;
 
 #[async_trait]
 impl CollisionService for Services {
@@ -50,14 +53,18 @@ impl CollisionService for Services {
             }
         );
         let request_id = request.request_id.clone();
+        let only_preview = request.validate_only;
         let run = self.parse_run(request).map_err(to_status)?;
         let (collision, alerts) = (self.ports.collision.clone(), self.ports.alerts.clone());
         let operation = self
             .operations
             .start(Kind::RunRules, &request_id, asked, move |progress| async move {
                 let output = collision.run(run, progress).await?;
-                let record = alerts.record(&output, &EvidenceRows(collision)).await?;
-                Ok(Outcome::Run(record))
+                let rows = EvidenceRows(collision);
+                Ok(match only_preview {
+                    true => Outcome::Preview(alerts.preview(&output, &rows).await?),
+                    false => Outcome::Run(alerts.record(&output, &rows).await?),
+                })
             })
             .map_err(to_status)?;
         Ok(Response::new(pb::RunRulesResponse {
@@ -73,6 +80,31 @@ impl CollisionService for Services {
         Ok(Response::new(pb::ListRunsResponse {
             runs,
             next_page_token,
+        }))
+    }
+
+    async fn backtest_rule(
+        &self,
+        request: Request<pb::BacktestRuleRequest>,
+    ) -> Answer<pb::BacktestRuleResponse> {
+        let backtest = self.parse_backtest(request.into_inner()).map_err(to_status)?;
+        let collision = self.ports.collision.clone();
+        let operation = self
+            .operations
+            .start(
+                Kind::BacktestRule,
+                "",
+                String::new(),
+                move |progress| async move {
+                    collision
+                        .backtest(backtest, progress)
+                        .await
+                        .map(Outcome::Backtest)
+                },
+            )
+            .map_err(to_status)?;
+        Ok(Response::new(pb::BacktestRuleResponse {
+            operation: Some(operation.to_proto()),
         }))
     }
 
@@ -164,6 +196,51 @@ impl Services {
                 .into_iter()
                 .map(|(rule, params)| (rule, convert::map_from_proto(params.entries)))
                 .collect::<BTreeMap<_, _>>(),
+        })
+    }
+
+    /// The days are counted back from the last one.
+    fn parse_backtest(&self, request: pb::BacktestRuleRequest) -> Result<BacktestRequest, Failure> {
+        let invalid =
+            |field: &str, text: String| Failure::invalid("INVALID_FIELD", text).with("field", field);
+        let first = convert::date_of_request("first_day", &request.first_day)?
+            .ok_or_else(|| invalid("first_day", "first_day is missing; give YYYY-MM-DD".to_owned()))?;
+        if first < FIRST_DAY {
+            let text = format!("first_day is {first}; it takes {FIRST_DAY} or later");
+            return Err(invalid("first_day", text));
+        }
+        // The last day must be one that a run may look from.
+        let run = self.parse_run(pb::RunRulesRequest {
+            rule_ids: vec![request.rule_id.clone()],
+            as_of: request.last_day,
+            snapshot: request.snapshot,
+            threads: request.threads,
+            ..Default::default()
+        })?;
+        let last = run.as_of;
+        if last < first {
+            let text = format!("last_day {last} is before first_day {first}");
+            return Err(invalid("last_day", text));
+        }
+        let step = match request.step_days {
+            0 => BACKTEST_STEP_DAYS,
+            days => days,
+        };
+        let looks = (last - first).num_days() / i64::from(step) + 1;
+        if looks > BACKTEST_LOOKS_MAX {
+            let text = format!(
+                "{first} to {last} in steps of {step} days are {looks} looks, at most {BACKTEST_LOOKS_MAX} are taken; \
+                 take longer steps or a shorter time"
+            );
+            return Err(invalid("step_days", text));
+        }
+        let before = |look: i64| last - TimeDelta::days(look * i64::from(step));
+        Ok(BacktestRequest {
+            rule_id: request.rule_id,
+            days: (0..looks).rev().map(before).collect(),
+            snapshot: run.snapshot,
+            threads: run.threads,
+            params: convert::map_from_proto(request.params),
         })
     }
 

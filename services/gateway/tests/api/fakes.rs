@@ -189,6 +189,34 @@ impl CollisionPort for World {
         }]
     }
 
+    /// One hit a look, named after its day.
+    async fn backtest(&self, request: BacktestRequest, _: Arc<dyn Progress>) -> Result<BacktestReport> {
+        let point = |day: &NaiveDate| BacktestPoint {
+            as_of: *day,
+            state: RuleState::Evaluated,
+            reason: None,
+            hits: 1,
+            begun: 1,
+            ended: 0,
+            elapsed_ms: 1,
+        };
+        let hit = |day: &NaiveDate| BacktestHit {
+            identity: request.params.clone(),
+            message: Bilingual::new("甲", "a"),
+            amount_at_risk: Some("1.50".into()),
+            first_day: *day,
+            last_day: *day,
+        };
+        Ok(BacktestReport {
+            rule_version: 3,
+            snapshot: request.snapshot.unwrap_or(7),
+            points: request.days.iter().map(point).collect(),
+            hits: request.days.iter().map(hit).collect(),
+            hits_total: request.days.len() as u64,
+            rule_id: request.rule_id,
+        })
+    }
+
     async fn run(&self, request: RunRequest, _: Arc<dyn Progress>) -> Result<RunOutput> {
         if request.snapshot == Some(404) {
             return Err(Failure::not_found(
@@ -290,6 +318,48 @@ impl World {
     }
 }
 
+/// A hit as an alert.
+fn alert_of(hit: &Hit, output: &RunOutput) -> Alert {
+    Alert {
+        alert_id: format!("A-{}-1", hit.identity[0].1),
+        fingerprint: "f".repeat(64),
+        rule_id: RULE.into(),
+        rule_version: 3,
+        severity: output.outcomes[0].rule.severity,
+        state: AlertState::Open,
+        episode: 1,
+        first_seen: output.as_of,
+        last_seen: output.as_of,
+        as_of: output.as_of,
+        hospital_id: None,
+        identity: hit.identity.iter().cloned().collect(),
+        subject: hit.subject.clone(),
+        amount_at_risk: hit.amount_at_risk.clone(),
+        message: hit.message.clone(),
+        path: hit.path.clone(),
+        evidence: hit.evidence.clone(),
+    }
+}
+
+fn run_of(output: &RunOutput, counts: RuleCounts) -> RunRecord {
+    RunRecord {
+        run_id: "run-1".into(),
+        snapshot: output.snapshot,
+        as_of: output.as_of,
+        bundle_hash: output.bundle_hash.clone(),
+        rules: vec![RuleRunRecord {
+            rule_id: RULE.into(),
+            rule_version: 3,
+            rule_hash: "h1".into(),
+            state: output.outcomes[0].state,
+            reason_code: None,
+            reason: None,
+            counts,
+            elapsed_ms: 1,
+        }],
+    }
+}
+
 #[async_trait]
 impl AlertsPort for World {
     async fn record(&self, output: &RunOutput, rows: &dyn EvidenceCheck) -> Result<RunRecord> {
@@ -310,27 +380,12 @@ impl AlertsPort for World {
                     .into_iter()
                     .all(|stands| stands)
             );
-            let alert_id = format!("A-{}-1", hit.identity[0].1);
-            let alert = Alert {
-                alert_id: alert_id.clone(),
-                fingerprint: "f".repeat(64),
-                rule_id: RULE.into(),
-                rule_version: 3,
-                severity: outcome.rule.severity,
-                state: AlertState::Open,
-                episode: 1,
-                first_seen: output.as_of,
-                last_seen: output.as_of,
-                as_of: output.as_of,
-                hospital_id: None,
-                identity: hit.identity.iter().cloned().collect(),
-                subject: hit.subject.clone(),
-                amount_at_risk: hit.amount_at_risk.clone(),
-                message: hit.message.clone(),
-                path: hit.path.clone(),
-                evidence: hit.evidence.clone(),
-            };
-            let known = self.alerts.lock().expect("lock").insert(alert_id, alert.clone());
+            let alert = alert_of(hit, output);
+            let known = self
+                .alerts
+                .lock()
+                .expect("lock")
+                .insert(alert.alert_id.clone(), alert.clone());
             match known {
                 Some(_) => counts.updated += 1,
                 None => {
@@ -340,21 +395,25 @@ impl AlertsPort for World {
             }
         }
         self.outputs.lock().expect("lock").push(output.clone());
-        Ok(RunRecord {
-            run_id: "run-1".into(),
-            snapshot: output.snapshot,
-            as_of: output.as_of,
-            bundle_hash: output.bundle_hash.clone(),
-            rules: vec![RuleRunRecord {
-                rule_id: RULE.into(),
-                rule_version: 3,
-                rule_hash: "h1".into(),
-                state: outcome.state,
-                reason_code: None,
-                reason: None,
-                counts,
-                elapsed_ms: 1,
-            }],
+        Ok(run_of(output, counts))
+    }
+
+    async fn preview(&self, output: &RunOutput, _: &dyn EvidenceCheck) -> Result<RunPreview> {
+        let hits = &output.outcomes[0].hits;
+        let counts = RuleCounts {
+            hits: hits.len() as u64,
+            opened: hits.len() as u64,
+            ..Default::default()
+        };
+        let events = hits.iter().map(|hit| AlertEvent {
+            revision: 0,
+            kind: AlertEventKind::Opened,
+            alert: alert_of(hit, output),
+        });
+        Ok(RunPreview {
+            run: run_of(output, counts),
+            events: events.collect(),
+            events_total: hits.len() as u64,
         })
     }
 

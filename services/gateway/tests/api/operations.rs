@@ -195,6 +195,77 @@ async fn the_same_request_id_gives_the_same_operation() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_only_previewed_records_nothing() {
+    let served = serve(World::new(3)).await;
+    let request = pb::RunRulesRequest {
+        validate_only: true,
+        ..Default::default()
+    };
+    let started = served
+        .collisions()
+        .run_rules(request)
+        .await
+        .expect("starts")
+        .into_inner();
+    let Some(Ended::RunPreview(preview)) = served.ended(started.operation).await.result else {
+        panic!("no preview")
+    };
+    assert_eq!((preview.events.len(), preview.events_total), (3, 3));
+    assert_eq!(preview.run.expect("a run").rules[0].opened, 3);
+    let listed = served
+        .alerts()
+        .list_alerts(pb::ListAlertsRequest::default())
+        .await
+        .expect("lists")
+        .into_inner();
+    assert_eq!(listed.total_size, 0);
+    assert_eq!(served.run().await.rules[0].opened, 3);
+}
+
+fn backtest(first_day: &str, last_day: &str, step_days: u32) -> pb::BacktestRuleRequest {
+    pb::BacktestRuleRequest {
+        rule_id: crate::fakes::RULE.into(),
+        first_day: first_day.into(),
+        last_day: last_day.into(),
+        step_days,
+        params: [("window_days".to_owned(), pb::Value::default())].into(),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn a_backtest_looks_back_from_its_last_day() {
+    let served = serve(World::new(0)).await;
+    let started = served
+        .collisions()
+        .backtest_rule(backtest("2024-01-02", "2024-03-01", 0))
+        .await
+        .expect("starts")
+        .into_inner();
+    let Some(Ended::BacktestReport(report)) = served.ended(started.operation).await.result else {
+        panic!("no report")
+    };
+    let days: Vec<&str> = report.points.iter().map(|p| p.as_of.as_str()).collect();
+    assert_eq!(days, ["2024-01-31", "2024-03-01"]);
+    assert_eq!((report.hits_total, report.hits.len()), (2, 2));
+    assert!(report.hits[0].identity.contains_key("window_days"));
+    for (wrong, expected) in [
+        (backtest("", "2024-03-01", 30), "INVALID_FIELD"),
+        (backtest("2024-03-02", "2024-03-01", 30), "INVALID_FIELD"),
+        (backtest("2024-03-02", "2999-01-01", 30), "INVALID_FIELD"),
+        (backtest("2020-01-01", "2024-03-01", 1), "INVALID_FIELD"),
+        (backtest("soon", "2024-03-01", 1), "INVALID_DATE"),
+    ] {
+        let refused = served
+            .collisions()
+            .backtest_rule(wrong)
+            .await
+            .expect_err("refused");
+        assert_eq!(reason(&refused), expected, "{refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn runs_refuse_what_they_do_not_know() {
     let served = serve(World::new(0)).await;
     let refused = async |request: pb::RunRulesRequest| {

@@ -8,6 +8,7 @@ use gateway::convert;
 use proto::v1 as pb;
 use tokio_stream::StreamExt as _;
 
+use super::rule_notes::{self, RuleNotes};
 use super::show;
 use crate::cli::Format;
 use crate::connection::Connection;
@@ -172,29 +173,30 @@ async fn show(args: &ShowArgs, connection: &Connection, output: &mut Output) -> 
     };
     let answer = connection.alerts().get_alert(request).await?.into_inner();
     let alert = convert::alert_from_proto(answer.alert.unwrap_or_default())?;
+    let notes = RuleNotes::of(&alert.rule_id, connection).await?;
     match output.format {
         Format::Table => {
-            let text = text_of(&alert, connection, output).await?;
+            let text = text_of(&alert, &notes, connection, output).await?;
             output.line(text.trim_end())?;
         }
-        Format::Json => output.json_line(&alert)?,
-        Format::Csv => output.csv(&EXPORT_HEADER, [export_cells(&alert)])?,
+        Format::Json => output.json_line(&notes.object(&alert)?)?,
+        Format::Csv => {
+            let cells = noted_cells(&alert, &notes, output.lang);
+            output.csv(&noted_header(), [cells])?;
+        }
     }
     Ok(Done::Fully)
 }
 
 /// The alert in words, with what its rule says of lawful explanations.
-pub async fn text_of(alert: &Alert, connection: &Connection, output: &Output) -> CliResult<String> {
-    let request = pb::GetRuleRequest {
-        rule_id: alert.rule_id.clone(),
-    };
-    let rule = match connection.collisions().get_rule(request).await {
-        Ok(answer) => answer.into_inner().rule,
-        Err(status) if status.code() == tonic::Code::NotFound => None,
-        Err(status) => return Err(status.into()),
-    };
+pub async fn text_of(
+    alert: &Alert,
+    notes: &RuleNotes,
+    connection: &Connection,
+    output: &Output,
+) -> CliResult<String> {
     let context = show::Context {
-        rule,
+        rule: notes.rule(alert).cloned(),
         batches: batch_names(alert, connection).await?,
         closures: match alert.state {
             AlertState::Closed => {
@@ -290,10 +292,7 @@ async fn watch(args: &WatchArgs, connection: &Connection, output: &mut Output) -
 }
 
 fn tell_event(event: &AlertEvent, token: &str, is_first: bool, output: &mut Output) -> CliResult<()> {
-    let kind = serde_json::to_value(event.kind)
-        .ok()
-        .and_then(|k| k.as_str().map(str::to_owned))
-        .unwrap_or_default();
+    let kind = event.kind.as_str();
     let alert = &event.alert;
     match output.format {
         Format::Json => {
@@ -303,7 +302,7 @@ fn tell_event(event: &AlertEvent, token: &str, is_first: bool, output: &mut Outp
             output.json_line(&line)?;
         }
         Format::Csv => {
-            let mut row = vec![event.revision.to_string(), kind];
+            let mut row = vec![event.revision.to_string(), kind.to_owned()];
             row.extend(export_cells(alert));
             if is_first {
                 let header: Vec<&str> = ["revision", "kind"].into_iter().chain(EXPORT_HEADER).collect();
@@ -371,22 +370,39 @@ fn export_cells(alert: &Alert) -> Vec<String> {
     ]
 }
 
+/// The header of an alert with what its rule says of it.
+fn noted_header() -> Vec<&'static str> {
+    EXPORT_HEADER.into_iter().chain(rule_notes::HEADER).collect()
+}
+
+fn noted_cells(alert: &Alert, notes: &RuleNotes, lang: domain::Lang) -> Vec<String> {
+    let mut cells = export_cells(alert);
+    cells.extend(notes.cells(alert, lang));
+    cells
+}
+
 async fn export(args: &ExportArgs, connection: &Connection, output: &mut Output) -> CliResult {
     let request = pb::ExportAlertsRequest {
         filter: args.filter.clone(),
     };
     let mut stream = connection.alerts().export_alerts(request).await?.into_inner();
+    let notes = RuleNotes::of_all(connection).await?;
     if output.format == Format::Csv {
-        output.csv(&EXPORT_HEADER, [])?;
+        output.csv(&noted_header(), [])?;
     }
     while let Some(item) = stream.next().await {
         let alert = convert::alert_from_proto(item?.alert.unwrap_or_default())?;
         match output.format {
-            Format::Json if args.no_provenance => output.json_line(&without_provenance(&alert)?)?,
-            Format::Json => output.json_line(&alert)?,
-            Format::Csv => output.csv_rows([export_cells(&alert)])?,
+            Format::Json => {
+                let mut object = notes.object(&alert)?;
+                if args.no_provenance {
+                    take_provenance(&mut object);
+                }
+                output.json_line(&object)?;
+            }
+            Format::Csv => output.csv_rows([noted_cells(&alert, &notes, output.lang)])?,
             Format::Table => {
-                let text = text_of(&alert, connection, output).await?;
+                let text = text_of(&alert, &notes, connection, output).await?;
                 output.line(&text)?;
             }
         }
@@ -394,10 +410,8 @@ async fn export(args: &ExportArgs, connection: &Connection, output: &mut Output)
     Ok(Done::Fully)
 }
 
-/// The alert as JSON, without batch and row in evidence rows and hops.
-fn without_provenance(alert: &Alert) -> CliResult<serde_json::Value> {
-    let mut object = serde_json::to_value(alert)
-        .map_err(|e| CliError::failed(format!("alert {}: {e}", alert.alert_id)))?;
+/// Takes batch and row away from an alert's evidence rows and hops.
+fn take_provenance(object: &mut serde_json::Value) {
     for list in ["evidence", "path"] {
         let entries = object.get_mut(list).and_then(serde_json::Value::as_array_mut);
         for entry in entries
@@ -409,7 +423,6 @@ fn without_provenance(alert: &Alert) -> CliResult<serde_json::Value> {
             entry.shift_remove("row");
         }
     }
-    Ok(object)
 }
 
 async fn close(args: &CloseArgs, connection: &Connection, output: &mut Output) -> CliResult {
@@ -487,12 +500,11 @@ mod tests {
         }))
         .expect("an alert");
         let whole = serde_json::to_string(&alert).expect("JSON");
+        let mut object = serde_json::to_value(&alert).expect("an object");
+        take_provenance(&mut object);
         let expected = whole
             .replace(r#","batch":"b","row":7"#, "")
             .replace(r#""batch":"b","from":"a","row":3"#, r#""from":"a""#);
-        assert_eq!(
-            without_provenance(&alert).expect("an object").to_string(),
-            expected
-        );
+        assert_eq!(object.to_string(), expected);
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use proto::v1 as pb;
 
 use super::generate::{GenerateArgs, province};
+use super::rule_notes::RuleNotes;
 use super::serve::{DEFAULT_LISTEN, listen};
 use super::{alerts, run, sync};
 use crate::cli::Global;
@@ -98,6 +99,7 @@ async fn collide(files: &Path, threads: usize, connection: &Connection, output: 
         as_of,
         snapshot: None,
         params: Vec::new(),
+        dry_run: false,
     };
     let ran = match run::run(&wanted, threads, connection, output).await {
         // One failed rule hides nothing of what the others found.
@@ -110,8 +112,9 @@ async fn collide(files: &Path, threads: usize, connection: &Connection, output: 
 
     step(output, "预警", "alerts");
     let (found, total) = alerts::first("", ALERTS_SHOWN, pb::AlertView::Full, connection).await?;
+    let notes = RuleNotes::of_all(connection).await?;
     for alert in &found {
-        let text = alerts::text_of(alert, connection, output).await?;
+        let text = alerts::text_of(alert, &notes, connection, output).await?;
         output.line(&text)?;
     }
     output.flush()?;

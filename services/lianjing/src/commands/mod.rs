@@ -1,6 +1,7 @@
 //! One file a command: its arguments, its call, its output.
 
 pub mod alerts;
+pub mod backtest;
 pub mod datasets;
 pub mod demo;
 pub mod generate;
@@ -10,6 +11,7 @@ pub mod match_records;
 pub mod operations;
 pub mod push;
 pub mod quarantine;
+pub mod rule_notes;
 pub mod rules;
 pub mod run;
 pub mod schedule;
@@ -45,6 +47,7 @@ pub async fn dispatch(cli: Cli) -> CliResult {
         Command::Demo(args) => return demo::demo(args, global, &mut output).await,
         Command::Rules(rules::RulesCommand::Lock) => return rules::lock(&global, &mut output),
         Command::Sync(_) | Command::Push(_) | Command::Source(_) | Command::Schedule(_) => Opening::Create,
+        Command::Rules(rules::RulesCommand::Backtest(_)) => Opening::Existing,
         Command::Rules(_) | Command::Datasets(_) => Opening::RulesOnly,
         _ => Opening::Existing,
     };
@@ -59,7 +62,7 @@ pub async fn dispatch(cli: Cli) -> CliResult {
         Command::Runs(args) => run::runs(&args, &connection, &mut output).await,
         Command::Alerts(args) => alerts::alerts(&args, &connection, &mut output).await,
         Command::Datasets(args) => datasets::datasets(&args, &connection, &mut output).await,
-        Command::Rules(args) => rules::rules(&args, &connection, &mut output).await,
+        Command::Rules(args) => rules::rules(&args, global.threads, &connection, &mut output).await,
         Command::Sql(args) => sql::sql(&args, &connection, &mut output).await,
         Command::Snapshots(args) => sql::snapshots(&args, &connection, &mut output).await,
         Command::Link(args) => graph::link(&args, &connection, &mut output).await,

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use proto::v1 as pb;
 use serde_json::json;
 
+use super::backtest::{self, BacktestArgs};
 use crate::cli::{Format, Global};
 use crate::connection::Connection;
 use crate::follow::follow;
@@ -18,6 +19,8 @@ pub enum RulesCommand {
     Show(ShowArgs),
     /// Run the cases beside the rules / 运行规则用例
     Test(TestArgs),
+    /// What a rule would have found on earlier days, on today's data; records nothing / 历史回测
+    Backtest(BacktestArgs),
     /// Problems in rules, views and rules.lock / 检查规则
     Lint,
     /// Pin id, version and hash of the rules in --rules DIR in its rules.lock / 锁定规则版本
@@ -47,12 +50,18 @@ pub struct TestArgs {
     pub mutate: bool,
 }
 
-pub async fn rules(command: &RulesCommand, connection: &Connection, output: &mut Output) -> CliResult {
+pub async fn rules(
+    command: &RulesCommand,
+    threads: usize,
+    connection: &Connection,
+    output: &mut Output,
+) -> CliResult {
     match command {
         RulesCommand::List => list(connection, output).await,
         RulesCommand::Show(args) => show(args, connection, output).await,
         RulesCommand::Test(args) if args.mutate => mutate(args.id.as_deref(), connection, output).await,
         RulesCommand::Test(args) => test(args.id.as_deref(), connection, output).await,
+        RulesCommand::Backtest(args) => backtest::backtest(args, threads, connection, output).await,
         RulesCommand::Lint => lint(connection, output).await,
         RulesCommand::Mutate(args) => mutate(args.id.as_deref(), connection, output).await,
         RulesCommand::Lock => unreachable!("needs no connection; answered in dispatch"),
@@ -70,7 +79,7 @@ const COLUMNS: [Column; 7] = [
 ];
 
 /// "SEVERITY_HIGH" -> "high".
-fn word(name: &str, prefix: &str) -> String {
+pub fn word(name: &str, prefix: &str) -> String {
     name.strip_prefix(prefix).unwrap_or(name).to_lowercase()
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use domain::hit::RuleState;
-use domain::ports::{RuleRunRecord, RunRecord};
+use domain::ports::{RuleRunRecord, RunPreview, RunRecord};
 use gateway::convert;
 use proto::v1 as pb;
 
 use super::duration;
+use crate::cli::Format;
 use crate::connection::Connection;
 use crate::follow::follow;
 use crate::outcome::{CliError, CliResult, Done};
@@ -26,8 +27,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "N")]
     pub snapshot: Option<i64>,
     /// A parameter other than the rule's default, e.g. TEN-04.window_days=60; may be repeated / 规则参数
-    #[arg(long = "param", value_name = "RULE.NAME=VALUE", value_parser = param)]
+    #[arg(long = "param", value_name = "RULE.NAME=VALUE", value_parser = Param::parse)]
     pub params: Vec<Param>,
+    /// Find out what the run would do to alerts, and record nothing / 试运行，不记录预警
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -45,23 +49,30 @@ pub struct Param {
     value: pb::Value,
 }
 
-/// Whole numbers and truth values are typed; anything else, decimals and dates too, is text.
-fn param(text: &str) -> Result<Param, String> {
-    let (path, value) = text.split_once('=').ok_or("write RULE.NAME=VALUE")?;
-    let (rule, name) = path.split_once('.').ok_or("write RULE.NAME=VALUE")?;
-    let value = match value {
-        "true" => domain::Value::Bool(true),
-        "false" => domain::Value::Bool(false),
-        other => other
-            .parse()
-            .map(domain::Value::Int)
-            .unwrap_or_else(|_| domain::Value::text(other)),
-    };
-    Ok(Param {
-        rule: rule.to_owned(),
-        name: name.to_owned(),
-        value: convert::value_to_proto(&value),
-    })
+impl Param {
+    /// Whole numbers and truth values are typed; anything else, decimals and dates too, is text.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (path, value) = text.split_once('=').ok_or("write RULE.NAME=VALUE")?;
+        let (rule, name) = path.split_once('.').ok_or("write RULE.NAME=VALUE")?;
+        let value = match value {
+            "true" => domain::Value::Bool(true),
+            "false" => domain::Value::Bool(false),
+            other => other
+                .parse()
+                .map(domain::Value::Int)
+                .unwrap_or_else(|_| domain::Value::text(other)),
+        };
+        Ok(Param {
+            rule: rule.to_owned(),
+            name: name.to_owned(),
+            value: convert::value_to_proto(&value),
+        })
+    }
+
+    /// Name and value.
+    pub fn into_entry(self) -> (String, pb::Value) {
+        (self.name, self.value)
+    }
 }
 
 const COLUMNS: [Column; 9] = [
@@ -92,20 +103,62 @@ pub async fn run(args: &RunArgs, threads: usize, connection: &Connection, output
         threads: u32::try_from(threads).unwrap_or(u32::MAX),
         params,
         request_id: String::new(),
+        validate_only: args.dry_run,
     };
-    if !args.params.is_empty() {
+    if !args.params.is_empty() && !args.dry_run {
         tell(output.say(
-            "本次使用了不同的参数，其预警照常记录；不带 --param 再运行一次即恢复",
-            "this run has other parameters and its alerts are recorded as any; a run without --param restores them",
+            "本次使用了不同的参数，其预警照常记录；不带 --param 再运行一次即恢复，只想试算请加 --dry-run",
+            "this run has other parameters and its alerts are recorded as any; a run without --param restores them, and --dry-run only tries",
         ));
     }
     let started = connection.collisions().run_rules(request).await?.into_inner();
     match follow(connection, output, started.operation).await? {
         pb::operation::Result::Run(run) => tell_run(&convert::run_from_proto(run)?, output),
+        pb::operation::Result::RunPreview(preview) => {
+            tell_preview(&convert::run_preview_from_proto(preview)?, output)
+        }
         other => Err(CliError::failed(format!(
             "the server's answer cannot be read: {other:?}"
         ))),
     }
+}
+
+const CHANGES: [Column; 5] = [
+    column("kind", "变化", "CHANGE"),
+    column("rule_id", "规则", "RULE"),
+    column("alert_id", "编号", "ALERT"),
+    column("amount_at_risk", "涉及金额", "AMOUNT"),
+    column("message", "内容", "MESSAGE"),
+];
+
+/// What a run would do: its lines, then the changes of alerts.
+fn tell_preview(preview: &RunPreview, output: &mut Output) -> CliResult {
+    let ended = match output.format {
+        // One table a file: of the changes.
+        Format::Csv => ended(&preview.run, output),
+        Format::Table | Format::Json => tell_run(&preview.run, output),
+    };
+    let lang = output.lang;
+    let rows = preview.events.iter().map(|event| {
+        let alert = &event.alert;
+        let cells = vec![
+            event.kind.as_str().to_owned(),
+            alert.rule_id.clone(),
+            alert.alert_id.clone(),
+            alert.amount_at_risk.clone().unwrap_or_default(),
+            alert.message.get(lang).to_owned(),
+        ];
+        (cells, event)
+    });
+    output.list(&CHANGES, rows.collect::<Vec<_>>())?;
+    let (shown, total) = (preview.events.len(), preview.events_total);
+    tell(&match lang {
+        domain::Lang::Zh => format!("试运行：将有 {total} 条预警变化，以上为前 {shown} 条；未记录任何内容。"),
+        domain::Lang::En => {
+            format!("dry run: {total} alerts would change, the first {shown} above; nothing was recorded.")
+        }
+    });
+    ended
 }
 
 /// The lines of a run, and how it ended.
@@ -113,6 +166,10 @@ pub fn tell_run(run: &RunRecord, output: &mut Output) -> CliResult {
     let lang = output.lang;
     let rows = run.rules.iter().map(|rule| (cells(rule, lang), rule));
     output.list(&COLUMNS, rows.collect::<Vec<_>>())?;
+    ended(run, output)
+}
+
+fn ended(run: &RunRecord, output: &Output) -> CliResult {
     tell(&format!(
         "{}: {} {}, {} {}",
         run.run_id,
@@ -140,7 +197,7 @@ pub fn tell_run(run: &RunRecord, output: &mut Output) -> CliResult {
     }
 }
 
-fn state_name(state: RuleState) -> &'static str {
+pub fn state_name(state: RuleState) -> &'static str {
     match state {
         RuleState::Evaluated => "EVALUATED",
         RuleState::NotEvaluable => "NOT_EVALUABLE",
@@ -232,10 +289,10 @@ mod tests {
 
     #[test]
     fn parameters_are_typed_without_floats() {
-        let value = |text: &str| convert::value_from_proto(param(text).expect("valid").value);
+        let value = |text: &str| convert::value_from_proto(Param::parse(text).expect("valid").value);
         assert_eq!(value("TEN-04.window_days=60"), domain::Value::Int(60));
         assert_eq!(value("PRC-03.ratio=0.05"), domain::Value::text("0.05"));
         assert_eq!(value("X.flag=true"), domain::Value::Bool(true));
-        assert!(param("window_days=60").is_err());
+        assert!(Param::parse("window_days=60").is_err());
     }
 }

@@ -7,7 +7,7 @@ use chrono::DateTime;
 use domain::alert::Alert;
 use domain::hit::percent_of_bp;
 use domain::rule::Severity;
-use domain::{ColumnType, Lang, Value, dataset};
+use domain::{Bilingual, ColumnType, Lang, Value, dataset};
 use proto::v1 as pb;
 
 /// Evidence rows shown in full.
@@ -91,6 +91,9 @@ pub fn alert_text(alert: &Alert, context: &Context, lang: Lang) -> String {
         );
     }
     if let Some(rule) = rule {
+        if let Some(text) = certainty(rule.certainty()) {
+            let _ = writeln!(out, "  {}: {}", say("把握", "how sure"), text.get(lang));
+        }
         for basis in &rule.legal_basis {
             let _ = writeln!(
                 out,
@@ -175,8 +178,27 @@ pub fn alert_text(alert: &Alert, context: &Context, lang: Lang) -> String {
     out
 }
 
+/// How sure an alert of such a rule is before anyone looked.
+fn certainty(of: pb::Certainty) -> Option<Bilingual> {
+    Some(match of {
+        pb::Certainty::Unspecified => return None,
+        pb::Certainty::Statutory => Bilingual::new(
+            "依法推定：具备这些事实即由法律推定，可举反证",
+            "presumed by law from these facts, unless shown otherwise",
+        ),
+        pb::Certainty::Strong => Bilingual::new(
+            "较强：数据与明确要求不符，仍须核对合法解释",
+            "strong: the rows contradict a plain requirement; lawful explanations are still to be checked",
+        ),
+        pb::Certainty::Indicator => Bilingual::new(
+            "提示：值得一看，常有合法原因",
+            "an indication: worth a look, often lawful",
+        ),
+    })
+}
+
 /// A moment as clocks in China show it, without a time of day at midnight; what is no moment stays as it is.
-fn local(moment: &str) -> String {
+pub fn local(moment: &str) -> String {
     let Ok(utc) = DateTime::parse_from_rfc3339(moment) else {
         return moment.to_owned();
     };
@@ -188,7 +210,7 @@ fn local(moment: &str) -> String {
     }
 }
 
-fn pairs<'a>(entries: impl Iterator<Item = (&'a String, &'a Value)>) -> String {
+pub fn pairs<'a>(entries: impl Iterator<Item = (&'a String, &'a Value)>) -> String {
     entries
         .filter(|(_, value)| !value.is_null())
         .map(|(name, value)| format!("{name}={}", one_line(value)))

@@ -8,7 +8,7 @@ use proto::v1::query_response::Item;
 use serde_json::json;
 use tokio_stream::StreamExt as _;
 
-use super::show::one_line;
+use super::show::{local, one_line};
 use crate::cli::Format;
 use crate::connection::Connection;
 use crate::outcome::{CliError, CliResult, Done};
@@ -132,9 +132,14 @@ pub async fn snapshots(args: &SnapshotsArgs, connection: &Connection, output: &m
         }
     }
     snapshots.truncate(args.limit);
+    let format = output.format;
     let rows = snapshots.into_iter().map(|s| {
         let object = json!({"snapshot": s.snapshot, "time": s.time, "description": s.description});
-        (vec![s.snapshot.to_string(), s.time, s.description], object)
+        let time = match format {
+            Format::Table => local(&s.time),
+            Format::Json | Format::Csv => s.time,
+        };
+        (vec![s.snapshot.to_string(), time, s.description], object)
     });
     output.list(&COLUMNS, rows)?;
     Ok(Done::Fully)
