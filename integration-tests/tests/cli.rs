@@ -13,6 +13,11 @@ fn exit_status_2_and_a_helpful_sentence_for_bad_usage() {
         .run(&["run", "--rule", "NO-99", "--as-of", "2024-02-01"])
         .expect(&[2]);
     assert!(unknown.stderr.contains("NO-99"), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("没有这条规则"), "{}", unknown.stderr);
+    let unknown = office
+        .run(&["--lang", "en", "run", "--rule", "NO-99", "--as-of", "2024-02-01"])
+        .expect(&[2]);
+    assert!(unknown.stderr.is_ascii(), "{}", unknown.stderr);
     let alert = office.run(&["alerts", "show", "A-0000000000000000-1"]);
     assert_ne!(alert.code, Some(0), "{}", alert.stdout);
     assert!(alert.stderr.contains("A-0000000000000000-1"), "{}", alert.stderr);
@@ -138,5 +143,6 @@ fn two_processes_do_not_share_a_data_directory() {
         "says to use the running server: {}",
         second.stderr
     );
+    assert!(second.stderr.contains("数据目录正被"), "{}", second.stderr);
     drop(server);
 }

@@ -11,6 +11,7 @@ mod jobs;
 mod operations;
 mod paging;
 mod policy;
+mod reasons;
 mod server;
 mod services;
 pub mod status;

@@ -1,4 +1,5 @@
-//! From a domain failure to a gRPC status with `google.rpc.ErrorInfo`, and back to words at the client.
+//! From a domain failure to a gRPC status with `google.rpc.ErrorInfo` and `google.rpc.LocalizedMessage`, and back to
+//! words at the client.
 
 use std::collections::HashMap;
 
@@ -6,8 +7,13 @@ use domain::{Failure, FailureKind};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+pub use crate::reasons::in_chinese;
+
 /// `ErrorInfo.domain` of every error.
 pub const ERROR_DOMAIN: &str = "lianjing";
+
+/// `LocalizedMessage.locale` of the sentence that comes along.
+const LOCALE: &str = "zh-CN";
 
 /// Longest message, in bytes: status and details travel in trailers, which clients limit to 8 KiB in all.
 const MESSAGE_BYTES_MAX: usize = 1_500;
@@ -50,7 +56,10 @@ pub fn to_status(failure: Failure) -> Status {
         tracing::error!(error.reason = failure.reason, error.message = %failure.message, "call failed");
     }
     let metadata: HashMap<String, String> = failure.metadata.into_iter().collect();
-    let details = ErrorDetails::with_error_info(failure.reason, ERROR_DOMAIN, metadata);
+    let mut details = ErrorDetails::with_error_info(failure.reason, ERROR_DOMAIN, metadata);
+    if let Some(sentence) = in_chinese(failure.reason) {
+        details.set_localized_message(LOCALE, sentence);
+    }
     Status::with_error_details(code(failure.kind), cut(&failure.message), details)
 }
 
@@ -60,6 +69,14 @@ pub fn error_info(status: &Status) -> Option<(String, HashMap<String, String>)> 
         .get_details_error_info()
         .filter(|i| i.domain == ERROR_DOMAIN)
         .map(|i| (i.reason, i.metadata))
+}
+
+/// The Chinese sentence of an error that came over the wire; `None` when none came along.
+pub fn chinese_of(status: &Status) -> Option<String> {
+    status
+        .get_details_localized_message()
+        .filter(|m| m.locale == LOCALE)
+        .map(|m| m.message)
 }
 
 fn cut(message: &str) -> String {
@@ -89,10 +106,33 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_is_told_in_chinese_too() {
+        let status = to_status(Failure::not_found("ALERT_NOT_FOUND", "there is no alert"));
+        assert_eq!(status.message(), "there is no alert");
+        assert_eq!(
+            chinese_of(&status).as_deref(),
+            Some("没有这条预警；可用 lianjing alerts list 查看现有预警")
+        );
+        assert_eq!(chinese_of(&to_status(Failure::invalid("UNHEARD_OF", "x"))), None);
+    }
+
+    #[test]
     fn a_long_message_is_cut_between_characters() {
         let status = to_status(Failure::invalid("LONG", "规".repeat(1000)));
         assert!(status.message().len() < MESSAGE_BYTES_MAX + 4);
         assert!(status.message().ends_with('…'));
+    }
+
+    /// Clients take 8 KiB of trailers, in which a message counts threefold and its details by four thirds.
+    #[test]
+    fn the_longest_message_leaves_room_for_its_sentence() {
+        let response = to_status(Failure::invalid("PLATFORM_REFUSED", "规".repeat(1000))).into_http::<()>();
+        let bytes: usize = response
+            .headers()
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum();
+        assert!((4_000..7_500).contains(&bytes), "{bytes} bytes");
     }
 
     #[test]

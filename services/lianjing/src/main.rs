@@ -20,6 +20,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use domain::Lang;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::Cli;
@@ -44,6 +45,7 @@ fn keep_freed_memory_a_while() {
 fn main() -> ExitCode {
     keep_freed_memory_a_while();
     let cli = Cli::parse();
+    let lang = cli.global.lang.into();
     let filter = EnvFilter::try_from_env("LIANJING_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -53,9 +55,8 @@ fn main() -> ExitCode {
     let runtime = match runtime(cli.global.threads) {
         Ok(runtime) => runtime,
         Err(e) => {
-            return report(&outcome::CliError::failed(format!(
-                "cannot start threads: {e}; lower --threads"
-            )));
+            let text = format!("cannot start threads: {e}; lower --threads");
+            return report(&outcome::CliError::failed(text), lang);
         }
     };
     let done = runtime.block_on(commands::dispatch(cli));
@@ -63,7 +64,7 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     match done {
         Ok(done) => done.into(),
-        Err(error) => report(&error),
+        Err(error) => report(&error, lang),
     }
 }
 
@@ -75,8 +76,8 @@ fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
     builder.enable_all().build()
 }
 
-fn report(error: &outcome::CliError) -> ExitCode {
-    if let Some(text) = error.text() {
+fn report(error: &outcome::CliError, lang: Lang) -> ExitCode {
+    if let Some(text) = error.text(lang) {
         // Nothing is left to tell it to when stderr is closed.
         let _ = writeln!(std::io::stderr(), "lianjing: {text}");
     }

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use crate::cli::Global;
 use crate::kinds;
 use crate::metrics::Metrics;
-use crate::outcome::{CliError, CliResult, chain};
+use crate::outcome::{CliError, CliResult, chain, of_opening};
 use crate::output::tell;
 
 /// What a command needs of the data directory.
@@ -139,7 +139,8 @@ pub async fn open(global: &Global, opening: Opening) -> CliResult<Wired> {
 impl Wired {
     /// The API over these services.
     pub fn gateway(&self) -> CliResult<Gateway> {
-        let gateway = Gateway::new(self.ports.clone(), self.options.clone()).map_err(failed)?;
+        let gateway = Gateway::new(self.ports.clone(), self.options.clone())
+            .map_err(|e| CliError::failed(chain(&e)))?;
         self.scheduler.set_runner(Some(gateway.job_runner()));
         Ok(gateway)
     }
@@ -202,9 +203,15 @@ pub fn write_lock(dir: &Path) -> CliResult<Pinned> {
 
 /// Wrong rules are bad configuration.
 fn rules_error(error: CollisionError) -> CliError {
-    CliError::usage(Failure::from(error).message)
+    let failure = Failure::from(error);
+    CliError::Usage(of_opening(failure.reason, failure.message))
 }
 
-fn failed(error: impl std::error::Error + 'static) -> CliError {
-    CliError::failed(chain(&error))
+fn failed<E>(error: E) -> CliError
+where
+    E: std::error::Error + 'static,
+    Failure: From<E>,
+{
+    let message = chain(&error);
+    CliError::Failed(of_opening(Failure::from(error).reason, message))
 }

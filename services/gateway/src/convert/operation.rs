@@ -23,6 +23,7 @@ pub fn error_to_proto(failure: &Failure) -> pb::OperationError {
         reason: failure.reason.to_owned(),
         message: failure.message.clone(),
         metadata: failure.metadata.iter().cloned().collect(),
+        message_zh: status::in_chinese(failure.reason).unwrap_or_default().to_owned(),
     }
 }
 
@@ -33,4 +34,20 @@ pub fn code_of_error(error: &pb::OperationError) -> Code {
         .map(Code::from_i32)
         .find(|c| format!("{c:?}").eq_ignore_ascii_case(&name))
         .unwrap_or(Code::Unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_comes_in_both_languages() {
+        let error = error_to_proto(&Failure::not_found("RULE_NOT_FOUND", "there is no rule"));
+        assert_eq!(error.message, "there is no rule");
+        assert_eq!(
+            error.message_zh,
+            "没有这条规则；可用 lianjing rules list 查看全部规则"
+        );
+        assert_eq!(code_of_error(&error), Code::NotFound);
+    }
 }

@@ -104,7 +104,7 @@ async fn collide(files: &Path, threads: usize, connection: &Connection, output: 
     let ran = match run::run(&wanted, threads, connection, output).await {
         // One failed rule hides nothing of what the others found.
         Err(CliError::Failed(text)) => {
-            tell(&text);
+            tell(text.get(output.lang));
             Err(CliError::Told)
         }
         ran => ran,

@@ -1,11 +1,12 @@
 //! `lianjing operations`: long-running work on a server.
 
 use clap::{Args, Subcommand};
+use domain::{Bilingual, Lang};
 use proto::v1 as pb;
 use serde_json::json;
 
 use crate::connection::Connection;
-use crate::outcome::{CliResult, Done};
+use crate::outcome::{CliResult, Done, of_operation};
 use crate::output::{Column, Output, column};
 
 #[derive(Debug, Clone, Subcommand)]
@@ -57,12 +58,12 @@ pub async fn operations(
                 .collect()
         }
     };
-    let rows: Vec<_> = operations.into_iter().map(row).collect();
+    let rows: Vec<_> = operations.into_iter().map(|o| row(o, output.lang)).collect();
     output.list(&COLUMNS, rows)?;
     Ok(Done::Fully)
 }
 
-fn row(operation: pb::Operation) -> (Vec<String>, serde_json::Value) {
+fn row(operation: pb::Operation, lang: Lang) -> (Vec<String>, serde_json::Value) {
     let kind = operation
         .kind()
         .as_str_name()
@@ -79,11 +80,12 @@ fn row(operation: pb::Operation) -> (Vec<String>, serde_json::Value) {
         .map(|p| format!("{}/{} {}", p.done, p.total, p.unit))
         .unwrap_or_default();
     let error = match &operation.result {
-        Some(pb::operation::Result::Error(e)) => format!("{} [{}]", e.message, e.reason),
-        _ => String::new(),
+        Some(pb::operation::Result::Error(e)) => of_operation(e),
+        _ => Bilingual::default(),
     };
     let object = json!({
-        "operation_id": operation.operation_id, "kind": kind, "state": state, "progress": progress, "error": error,
+        "operation_id": operation.operation_id, "kind": kind, "state": state, "progress": progress, "error": error.en,
     });
+    let error = error.get(lang).to_owned();
     (vec![operation.operation_id, kind, state, progress, error], object)
 }
