@@ -77,7 +77,7 @@ fn show(name: &str, output: &mut Output) -> CliResult {
         .iter()
         .find(|dataset| dataset.name == name || dataset.title == name);
     let Some(dataset) = found else {
-        return Err(CliError::usage(&format!(
+        return Err(CliError::usage(format!(
             "there is no dataset {name}; `lianjing datasets` shows them all / 没有此数据集"
         )));
     };
