@@ -64,6 +64,17 @@ fn sql_is_one_read_only_select() {
 }
 
 #[test]
+fn a_csv_is_marked_for_spreadsheets_where_that_is_asked_for() {
+    let office = Office::new();
+    let csv = |more: &[&str]| {
+        let args = [&["sql", "select '=1+1' as 甲, 2 as b", "--format", "csv"], more].concat();
+        office.run(&args).expect(&[0]).stdout
+    };
+    assert_eq!(csv(&[]), "甲,b\n'=1+1,2\n");
+    assert_eq!(csv(&["--bom"]), "\u{feff}甲,b\n'=1+1,2\n");
+}
+
+#[test]
 fn broken_rows_go_to_quarantine_with_their_bytes_and_the_rest_is_kept() {
     let office = Office::new();
     let files = office.dir.path().join("files");

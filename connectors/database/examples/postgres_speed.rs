@@ -14,6 +14,10 @@ use database::DatabaseConnector;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::mpsc;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn table(rows: u64) -> String {
     format!(
         "create table lianjing_speed as select

@@ -410,6 +410,19 @@ fn drift(
                 "列的类型已改变；不符合字段类型的行将被隔离",
                 "a column's type changed; rows that do not fit the field are quarantined",
             )),
+            // What was read before is not read again by itself.
+            Some(column) if column.field != old.field => notices.push(notice(
+                "COLUMN_REMAPPED",
+                name,
+                &format!(
+                    "{} ({} -> {})",
+                    column.name,
+                    old.field.as_deref().unwrap_or("-"),
+                    column.field.as_deref().unwrap_or("-")
+                ),
+                "列的映射已改变；此前读取的行仍按原映射，可用 source reset 重新读取全部",
+                "what a column feeds has changed; rows that were read before stay as they were, until `source reset` has all read again",
+            )),
             Some(_) => {}
             None => {
                 let still_fed = |field: &String| now.iter().any(|c| c.field.as_ref() == Some(field));
@@ -605,5 +618,14 @@ mod tests {
         );
         layout(&stream("columns = { amount = \"total\" }"), &renamed, &saved).unwrap();
         layout(&stream("gone = [\"amount\"]"), &renamed, &saved).unwrap();
+        // One that is mapped only now is empty in all rows that were read before.
+        let notices = layout(&stream("columns = { title = \"odd\" }"), &first, &saved)
+            .unwrap()
+            .notices;
+        let told: Vec<(&str, &str)> = notices
+            .iter()
+            .map(|n| (n.code.as_str(), n.place.as_str()))
+            .collect();
+        assert_eq!(told, [("COLUMN_REMAPPED", "contracts: odd (- -> title)")]);
     }
 }

@@ -280,6 +280,7 @@ impl TextReader<'_> {
             Some(_) => View::of_text(&text),
             None => View::of(block, self.encoding),
         };
+        let has_nul = memchr::memchr(0, &block.bytes).is_some();
         let records = decoded.as_ref().unwrap_or(&block.records);
         let rows = block.records.rows.iter().zip(&records.rows);
         for (row, seen) in rows.filter(|(r, _)| r.line > self.header_line) {
@@ -297,7 +298,7 @@ impl TextReader<'_> {
                     not_data += 1;
                     continue;
                 }
-                None => self.problem(&record, block.row_bytes(row)),
+                None => self.problem(&record, block.row_bytes(row), has_nul),
             };
             let bad = match problem {
                 Some((reason, detail)) => Some((None, reason, detail)),
@@ -347,8 +348,8 @@ impl TextReader<'_> {
         first.is_some_and(|n| self.kind.is_not_data(&record.text(n)))
     }
 
-    /// What is wrong with a record before any value is read.
-    fn problem(&self, record: &TextRecord<'_>, bytes: &[u8]) -> Option<(Reason, String)> {
+    /// What is wrong with a record before any value is read. `may_have_nul`: some byte of its block is NUL.
+    fn problem(&self, record: &TextRecord<'_>, bytes: &[u8], may_have_nul: bool) -> Option<(Reason, String)> {
         let (count, width) = (record.cells.len(), self.layout.width);
         if count < width || (width..count).any(|n| !record.is_blank_cell(n)) {
             return Some((
@@ -356,7 +357,7 @@ impl TextReader<'_> {
                 format!("{count} cells, the header has {width}"),
             ));
         }
-        if memchr::memchr(0, bytes).is_some() {
+        if may_have_nul && memchr::memchr(0, bytes).is_some() {
             return Some((Reason::BadEncoding, "a NUL byte".to_owned()));
         }
         if self.stored != self.encoding && memchr::memmem::find(bytes, "\u{fffd}".as_bytes()).is_some() {

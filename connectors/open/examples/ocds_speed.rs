@@ -15,6 +15,10 @@ use domain::{Failure, FailureKind};
 use open::OpenConnector;
 use tokio::sync::mpsc;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 struct NoStore;
 
 impl RawStore for NoStore {

@@ -17,6 +17,10 @@ use domain::clock::SystemClock;
 use rest::RestConnector;
 use tokio::sync::mpsc;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// One order as such platforms write it, with a version that grows by one each row.
 fn order(n: u64) -> String {
     format!(

@@ -202,6 +202,16 @@ pub fn catalogue() -> &'static [Arc<Dataset>] {
     &CATALOGUE
 }
 
+/// Whether a column holds a number that stands for a person or an account: it is masked where people read it. Codes of
+/// firms are public.
+pub fn is_personal(column: &str) -> bool {
+    ["id_number", "phone", "account"].iter().any(|kind| {
+        column
+            .strip_suffix(kind)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
+    })
+}
+
 /// The dataset of that name.
 pub fn dataset(name: &str) -> Option<Arc<Dataset>> {
     BY_NAME.get(name).cloned()
@@ -280,6 +290,22 @@ fn parse_dataset(name: String, mut raw: RawDataset) -> Result<Dataset, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_of_persons_and_accounts_are_personal() {
+        for column in [
+            "id_number",
+            "relative_id_number",
+            "rep_phone",
+            "phone",
+            "bank_account",
+        ] {
+            assert!(is_personal(column), "{column}");
+        }
+        for column in ["uscc", "order_id", "ip_address", "accounts", "smartphone"] {
+            assert!(!is_personal(column), "{column}");
+        }
+    }
 
     #[test]
     fn the_embedded_model_has_every_dataset_and_unambiguous_labels() {

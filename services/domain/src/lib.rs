@@ -16,7 +16,7 @@ pub mod sources;
 pub mod text;
 pub mod value;
 
-pub use dataset::{Column, ColumnType, Dataset, MentionKind, MentionSlot, catalogue, dataset};
+pub use dataset::{Column, ColumnType, Dataset, MentionKind, MentionSlot, catalogue, dataset, is_personal};
 pub use failure::{Failure, FailureKind};
 pub use text::{Bilingual, Lang};
 pub use value::Value;

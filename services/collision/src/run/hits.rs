@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use domain::rule::{EvidenceSpec, RuleSpec};
 use domain::{Bilingual, Value};
 
@@ -115,15 +115,19 @@ pub fn placeholders(template: &str) -> impl Iterator<Item = &str> {
         .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
 }
 
-fn fill(template: &str, row: &BTreeMap<&str, Value>) -> String {
+/// The row's values in the places of their names. `counts` are decimals with more than two places, which are told
+/// without zeros at their end.
+fn fill(template: &str, row: &BTreeMap<&str, Value>, counts: &BTreeSet<&str>) -> String {
     let mut out = String::with_capacity(template.len() + 32);
     let mut parts = template.split('{');
     out.push_str(parts.next().unwrap_or_default());
     for part in parts {
         match part.split_once('}') {
             Some((name, rest)) => {
-                if let Some(value) = row.get(name) {
-                    out.push_str(&value.to_string());
+                match row.get(name) {
+                    Some(value) if counts.contains(name) => out.push_str(&short(value.to_string())),
+                    Some(value) => out.push_str(&value.to_string()),
+                    None => {}
                 }
                 out.push_str(rest);
             }
@@ -134,6 +138,17 @@ fn fill(template: &str, row: &BTreeMap<&str, Value>) -> String {
         }
     }
     out
+}
+
+/// 300.0000 as 300, 1.6200 as 1.62, 1.5000 as 1.50: whole, or with two places at least.
+fn short(decimal: String) -> String {
+    let Some((whole, places)) = decimal.split_once('.') else {
+        return decimal;
+    };
+    match places.trim_end_matches('0') {
+        "" => whole.to_owned(),
+        kept => format!("{whole}.{kept:0<2}"),
+    }
 }
 
 /// The keys in an evidence column's value.
@@ -209,6 +224,12 @@ impl<'a> Collector<'a> {
             .map(|c| schema.index_of(c))
             .collect::<std::result::Result<_, _>>()
             .map_err(|e| self.bad(e.to_string()))?;
+        let counts: BTreeSet<&str> = schema
+            .fields()
+            .iter()
+            .filter(|f| matches!(f.data_type(), DataType::Decimal128(_, places) if *places > 2))
+            .map(|f| f.name().as_str())
+            .collect();
         let cell = |column: usize, row: usize| value_at(batch.column(column).as_ref(), row);
         for row in 0..batch.num_rows() {
             let id: Vec<Value> = identity
@@ -231,7 +252,7 @@ impl<'a> Collector<'a> {
                     cell(n, row).map_err(|e| self.bad(e.to_string()))?,
                 );
             }
-            let hit = self.hit(id, &values)?;
+            let hit = self.hit(id, &values, &counts)?;
             match self.hits.last_mut().filter(|_| repeats) {
                 Some(last) => {
                     if self.repeated.len() < 10 && self.repeated.last() != Some(&last.identity) {
@@ -245,7 +266,12 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    fn hit(&self, identity: Vec<Value>, row: &BTreeMap<&str, Value>) -> Result<RawHit> {
+    fn hit(
+        &self,
+        identity: Vec<Value>,
+        row: &BTreeMap<&str, Value>,
+        counts: &BTreeSet<&str>,
+    ) -> Result<RawHit> {
         let rule = self.rule;
         let of = |column: &String| row.get(column.as_str()).cloned().unwrap_or(Value::Null);
         let mut evidence = BTreeSet::new();
@@ -269,8 +295,8 @@ impl<'a> Collector<'a> {
                 .filter(|v| !v.is_null())
                 .map(|v| v.to_string()),
             message: Bilingual {
-                zh: fill(&rule.message.zh, row),
-                en: fill(&rule.message.en, row),
+                zh: fill(&rule.message.zh, row, counts),
+                en: fill(&rule.message.en, row, counts),
             },
             path: match rule.path.as_ref().map(of) {
                 Some(Value::List(hops)) => hops,
@@ -278,5 +304,36 @@ impl<'a> Collector<'a> {
             },
             evidence,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_told_without_zeros_and_identifiers_as_they_are() {
+        for (decimal, told) in [
+            ("300.0000", "300"),
+            ("1.6200", "1.62"),
+            ("1.5000", "1.50"),
+            ("0.0250", "0.025"),
+            ("-2.0000", "-2"),
+            ("7", "7"),
+        ] {
+            assert_eq!(short(decimal.to_owned()), told);
+        }
+        let row = BTreeMap::from([
+            ("quantity", Value::text("300.0000")),
+            ("order_id", Value::text("7.5000")),
+        ]);
+        assert_eq!(
+            fill(
+                "{quantity} of {order_id}, {none}.",
+                &row,
+                &BTreeSet::from(["quantity"])
+            ),
+            "300 of 7.5000, ."
+        );
     }
 }

@@ -43,6 +43,9 @@ pub struct ListArgs {
 pub struct ShowArgs {
     /// As `alerts list` shows it / 预警编号
     pub id: String,
+    /// Show ID numbers, telephones and accounts in full / 完整显示证件号、电话和账号
+    #[arg(long)]
+    pub in_full: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -176,7 +179,7 @@ async fn show(args: &ShowArgs, connection: &Connection, output: &mut Output) -> 
     let notes = RuleNotes::of(&alert.rule_id, connection).await?;
     match output.format {
         Format::Table => {
-            let text = text_of(&alert, &notes, connection, output).await?;
+            let text = text_of(&alert, &notes, args.in_full, connection, output).await?;
             output.line(text.trim_end())?;
         }
         Format::Json => output.json_line(&notes.object(&alert)?)?,
@@ -188,14 +191,16 @@ async fn show(args: &ShowArgs, connection: &Connection, output: &mut Output) -> 
     Ok(Done::Fully)
 }
 
-/// The alert in words, with what its rule says of lawful explanations.
+/// The alert in words, with what its rule says of lawful explanations. Numbers of persons are masked unless `in_full`.
 pub async fn text_of(
     alert: &Alert,
     notes: &RuleNotes,
+    in_full: bool,
     connection: &Connection,
     output: &Output,
 ) -> CliResult<String> {
     let context = show::Context {
+        in_full,
         rule: notes.rule(alert).cloned(),
         batches: batch_names(alert, connection).await?,
         closures: match alert.state {
@@ -402,7 +407,7 @@ async fn export(args: &ExportArgs, connection: &Connection, output: &mut Output)
             }
             Format::Csv => output.csv_rows([noted_cells(&alert, &notes, output.lang)])?,
             Format::Table => {
-                let text = text_of(&alert, &notes, connection, output).await?;
+                let text = text_of(&alert, &notes, false, connection, output).await?;
                 output.line(&text)?;
             }
         }

@@ -114,7 +114,7 @@ async fn collide(files: &Path, threads: usize, connection: &Connection, output: 
     let (found, total) = alerts::first("", ALERTS_SHOWN, pb::AlertView::Full, connection).await?;
     let notes = RuleNotes::of_all(connection).await?;
     for alert in &found {
-        let text = alerts::text_of(alert, &notes, connection, output).await?;
+        let text = alerts::text_of(alert, &notes, false, connection, output).await?;
         output.line(&text)?;
     }
     output.flush()?;

@@ -7,7 +7,7 @@ use chrono::DateTime;
 use domain::alert::Alert;
 use domain::hit::percent_of_bp;
 use domain::rule::Severity;
-use domain::{Bilingual, ColumnType, Lang, Value, dataset};
+use domain::{Bilingual, ColumnType, Lang, Value, catalogue, dataset};
 use proto::v1 as pb;
 
 /// Evidence rows shown in full.
@@ -27,12 +27,37 @@ pub fn severity(severity: Severity, lang: Lang) -> &'static str {
 /// What an alert is shown with.
 #[derive(Debug, Default)]
 pub struct Context {
+    /// Whether numbers of persons, telephones and accounts are shown in full.
+    pub in_full: bool,
     /// To say what may lawfully explain it.
     pub rule: Option<pb::Rule>,
     /// Digest of a raw batch -> the file it is a copy of, or what was asked for.
     pub batches: HashMap<String, String>,
     /// Newest first.
     pub closures: Vec<pb::Closure>,
+}
+
+impl Context {
+    fn shown(&self, column: &str, value: &Value) -> Value {
+        match value.as_str() {
+            Some(text) if !self.in_full && domain::is_personal(column) => Value::text(masked(text)),
+            _ => value.clone(),
+        }
+    }
+}
+
+/// Characters that stay at the start and the end of a masked number.
+const MASK_START: usize = 3;
+const MASK_END: usize = 4;
+
+/// `110***********0071`: enough to compare by, not enough to use.
+fn masked(text: &str) -> String {
+    let count = text.chars().count();
+    let stays = |n: usize| count > MASK_START + MASK_END && (n < MASK_START || n + MASK_END >= count);
+    text.chars()
+        .enumerate()
+        .map(|(n, c)| if stays(n) { c } else { '*' })
+        .collect()
 }
 
 /// The alert as paragraphs.
@@ -68,7 +93,7 @@ pub fn alert_text(alert: &Alert, context: &Context, lang: Lang) -> String {
         say("最近", "last seen"),
         alert.last_seen,
         say("主体", "subject"),
-        pairs(alert.subject.iter())
+        labelled(alert.subject.iter(), lang)
     );
     for closure in &context.closures {
         let _ = writeln!(
@@ -131,7 +156,7 @@ pub fn alert_text(alert: &Alert, context: &Context, lang: Lang) -> String {
             out,
             "    {} {}  ({} {}, {file}, {} {})",
             row.dataset,
-            pairs(row.key.iter()),
+            labelled(row.key.iter(), lang),
             say("来源", "source"),
             row.source,
             say("行", "row"),
@@ -144,6 +169,7 @@ pub fn alert_text(alert: &Alert, context: &Context, lang: Lang) -> String {
             .filter(|(name, value)| !value.is_null() && !row.key.contains_key(*name));
         let line: Vec<String> = shown
             .map(|(name, value)| {
+                let value = &context.shown(name, value);
                 let column = own.as_ref().and_then(|d| d.column(name));
                 let name = match column {
                     Some(column) if lang == Lang::Zh => column.label(),
@@ -210,6 +236,32 @@ pub fn local(moment: &str) -> String {
     }
 }
 
+/// What rules call their subjects beyond the columns of datasets.
+const ROLES: [(&str, &str); 4] = [
+    ("supplier_key", "供应商编号"),
+    ("supplier_name", "供应商"),
+    ("other_supplier_key", "另一供应商编号"),
+    ("other_supplier_name", "另一供应商"),
+];
+
+/// What a column is called: in Chinese by the first dataset that has it.
+fn label(name: &str, lang: Lang) -> &str {
+    if lang == Lang::En {
+        return name;
+    }
+    let role = ROLES.iter().find(|(role, _)| *role == name).map(|(_, zh)| *zh);
+    let column = || catalogue().iter().find_map(|d| d.column(name)).map(|c| c.label());
+    role.or_else(column).unwrap_or(name)
+}
+
+fn labelled<'a>(entries: impl Iterator<Item = (&'a String, &'a Value)>, lang: Lang) -> String {
+    entries
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| format!("{}={}", label(name, lang), one_line(value)))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
 pub fn pairs<'a>(entries: impl Iterator<Item = (&'a String, &'a Value)>) -> String {
     entries
         .filter(|(_, value)| !value.is_null())
@@ -229,7 +281,40 @@ pub fn one_line(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::local;
+    use domain::{Lang, Value};
+
+    use super::{Context, label, local, masked};
+
+    #[test]
+    fn columns_are_named_as_people_call_them() {
+        for (name, zh) in [
+            ("supplier_name", "供应商"),
+            ("order_id", "采购单号"),
+            ("no_such_column", "no_such_column"),
+        ] {
+            assert_eq!(label(name, Lang::Zh), zh);
+            assert_eq!(label(name, Lang::En), name);
+        }
+    }
+
+    #[test]
+    fn personal_numbers_are_masked_and_others_are_not() {
+        assert_eq!(masked("110101199003070071"), "110***********0071");
+        assert_eq!(masked("13800138000"), "138****8000");
+        assert_eq!(masked("1234567"), "*******");
+        let text = Value::text("110101199003070071");
+        let context = Context::default();
+        assert_eq!(
+            context.shown("relative_id_number", &text),
+            Value::text("110***********0071")
+        );
+        assert_eq!(context.shown("order_id", &text), text);
+        let in_full = Context {
+            in_full: true,
+            ..Context::default()
+        };
+        assert_eq!(in_full.shown("id_number", &text), text);
+    }
 
     #[test]
     fn moments_are_shown_as_clocks_in_china_have_them() {

@@ -4,7 +4,9 @@ mod args;
 
 use chrono::{DateTime, FixedOffset};
 use domain::Lang;
-use domain::sources::{AcceptanceCheck, AcceptanceOutcome, ReconcileReport, SourceStatus, SyncRun};
+use domain::sources::{
+    AcceptanceCheck, AcceptanceOutcome, ReconcileReport, SourceStatus, SyncFailure, SyncRun,
+};
 use gateway::convert;
 use proto::v1 as pb;
 
@@ -48,6 +50,15 @@ pub async fn source(command: &SourceCommand, connection: &Connection, output: &m
         SourceCommand::Reconcile(args) => reconcile(args, connection, output).await,
         SourceCommand::Redrive(args) => redrive(args, connection, output).await,
         SourceCommand::Accept(args) => accept(args, connection, output).await,
+    }
+}
+
+/// Why a sync failed: in Chinese the sentence of its reason first.
+fn failure_text(failure: &SyncFailure, lang: Lang) -> String {
+    let (class, reason, message) = (failure.class.name(), &failure.reason, &failure.message);
+    match gateway::status::in_chinese(reason) {
+        Some(sentence) if lang == Lang::Zh => format!("{class} {reason}: {sentence}（{message}）"),
+        _ => format!("{class} {reason}: {message}"),
     }
 }
 
@@ -349,12 +360,7 @@ async fn status(args: &StatusArgs, connection: &Connection, output: &mut Output)
             .collect();
         attention.extend(s.source.problem.clone().filter(|_| s.alarms.is_empty()));
         if let Some(failure) = s.last_run.as_ref().and_then(|r| r.failure.as_ref()) {
-            attention.push(format!(
-                "{} {}: {}",
-                failure.class.name(),
-                failure.reason,
-                failure.message
-            ));
+            attention.push(failure_text(failure, lang));
         }
         if let Some(at) = s.drift_at {
             let changes = s.drift.iter().map(|d| format!("{} {}", d.change.name(), d.place));
@@ -430,10 +436,7 @@ async fn runs(args: &RunsArgs, connection: &Connection, output: &mut Output) -> 
             .iter()
             .map(|(s, c)| format!("{s}: {c}"))
             .collect();
-        let failure = run
-            .failure
-            .as_ref()
-            .map(|f| format!("{} {}: {}", f.class.name(), f.reason, f.message));
+        let failure = run.failure.as_ref().map(|f| failure_text(f, lang));
         let drift: Vec<String> = run
             .drift
             .iter()
