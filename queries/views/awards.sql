@@ -1,19 +1,33 @@
 /*---
 name: awards
-title: {zh: 中标结果, en: "Who won which tender: the winning bid, else the contract"}
+title: {zh: 截至日前的中标结果, en: "Who had won which tender by the date of the run: the winning bid, else the contract"}
 ---*/
 with
 
+-- before its award nobody knows who has won
+decided_tenders as (
+    select
+        tender_id,
+        local_date(coalesce(awarded_at, opened_at, bid_deadline, published_at)) as decided_on
+    from tenders
+),
+
+undecided_tenders as (
+    select tender_id from decided_tenders
+    where decided_on > $as_of
+),
+
 winning_bids as (
-    select tender_id, supplier_party_id, supplier_key, supplier_name, bid_id, null as contract_id
-    from bids
-    where is_winner and supplier_party_id is not null
+    select b.tender_id, b.supplier_party_id, b.supplier_key, b.supplier_name, b.bid_id, null as contract_id
+    from bids as b
+    left anti join undecided_tenders as u on b.tender_id = u.tender_id
+    where b.is_winner and b.supplier_party_id is not null
 ),
 
 contracts_of_tenders as (
     select tender_id, supplier_party_id, supplier_key, supplier_name, null as bid_id, contract_id
     from contracts
-    where tender_id is not null and supplier_party_id is not null
+    where tender_id is not null and supplier_party_id is not null and (signed_on is null or signed_on <= $as_of)
 ),
 
 contracts_without_winning_bid as (

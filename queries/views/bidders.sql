@@ -1,6 +1,6 @@
 /*---
 name: bidders
-title: {zh: 有效参与的投标, en: "Bids that took part, with their tender"}
+title: {zh: 截至日前有效参与的投标, en: "Bids that took part up to the date of the run, with their tender"}
 ---*/
 -- A bid that was withdrawn took no part; one that was disqualified did.
 with
@@ -13,7 +13,7 @@ took_part as (
         and coalesce(status, '') <> 'withdrawn'
 ),
 
-final as (
+with_tender as (
     select
         b.bid_id,
         b.tender_id,
@@ -35,6 +35,11 @@ final as (
         local_date(coalesce(b.submitted_at, t.bid_deadline, t.opened_at, t.published_at)) as bid_on
     from took_part as b
     left join tenders as t on b.tender_id = t.tender_id
+),
+
+final as (
+    select * from with_tender
+    where bid_on is null or bid_on <= $as_of
 )
 
 select * from final

@@ -71,6 +71,19 @@ impl RowBatch {
     }
 }
 
+impl KeyBatch {
+    /// That the source holds the dataset, and no row of it.
+    pub fn none(dataset: Arc<Dataset>) -> Result<Self, ArrowError> {
+        let schema = dataset.schema();
+        let places = dataset.key.iter().map(|name| schema.index_of(name));
+        let schema = schema.project(&places.collect::<Result<Vec<_>, _>>()?)?;
+        Ok(Self {
+            keys: RecordBatch::new_empty(Arc::new(schema)),
+            dataset,
+        })
+    }
+}
+
 /// A row that could not be read, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {

@@ -1,5 +1,6 @@
 //! The connector itself: walks the directory in a fixed order and hands each file to the reader of its kind.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -155,6 +156,21 @@ impl FilesConnector {
         self.inner.readings(name).first().map(|r| r.dataset.name.clone())
     }
 
+    /// The datasets that files of the directory are read as, by their names or the mapping.
+    async fn datasets(&self) -> Result<Vec<Arc<Dataset>>> {
+        let files = self.inner.clone();
+        blocking(move || {
+            let found = files.walk()?;
+            let named = found.iter().filter(|f| Format::of(&f.path).is_some());
+            let datasets: BTreeMap<String, Arc<Dataset>> = named
+                .flat_map(|f| files.readings(&f.name))
+                .map(|reading| (reading.dataset.name.clone(), reading.dataset))
+                .collect();
+            Ok(datasets.into_values().collect())
+        })
+        .await
+    }
+
     /// What the mapping says of the source as a whole: its name, and the share of rejected rows it bears.
     pub fn source(&self) -> (Option<String>, Option<u32>) {
         let mapping = self.inner.mapping.as_ref();
@@ -212,6 +228,7 @@ impl Connector for FilesConnector {
     /// The key of a row that cannot be read is not known, so that such a row ends the listing.
     async fn keys(&self, request: ReadRequest, out: mpsc::Sender<KeyBatch>) -> Result<()> {
         let (sender, mut messages) = mpsc::channel(KEY_QUEUE_MESSAGES);
+        let out_of_files = out.clone();
         let forward = async move {
             while let Some(message) = messages.recv().await {
                 match message {
@@ -231,7 +248,15 @@ impl Connector for FilesConnector {
             Ok(())
         };
         let (read, forwarded) = tokio::join!(self.read(request, sender), forward);
-        forwarded.and(read)
+        forwarded.and(read)?;
+        // A file with a header and no rows says that there are none.
+        for dataset in self.datasets().await? {
+            let none = KeyBatch::none(dataset).map_err(|error| Failure::internal(&error))?;
+            if out_of_files.send(none).await.is_err() {
+                return Err(FilesError::Cancelled.into());
+            }
+        }
+        Ok(())
     }
 }
 

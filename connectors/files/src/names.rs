@@ -48,7 +48,7 @@ fn nearest(name: &str) -> Vec<Arc<Dataset>> {
     let folded = fold(name);
     let word = folded.trim_matches(is_number_sign);
     let likeness = |other: &str| {
-        let holds = |a: &str, b: &str| b.len() >= 4 && a.contains(b);
+        let holds = |a: &str, b: &str| b.len() >= 4 && (a.contains(b) || is_short_for(b, a));
         let like = strsim::normalized_damerau_levenshtein(word, other);
         match like >= LIKENESS_MIN || holds(word, other) || holds(other, word) {
             true => like,
@@ -66,6 +66,12 @@ fn nearest(name: &str) -> Vec<Arc<Dataset>> {
         .take(SUGGESTIONS_MAX)
         .map(|(_, dataset)| dataset.clone())
         .collect()
+}
+
+/// Whether a Chinese name leaves out characters of the longer one: 平台订单 for 平台采购订单.
+fn is_short_for(short: &str, long: &str) -> bool {
+    let mut rest = long.chars();
+    !short.is_ascii() && short.chars().all(|c| rest.any(|other| other == c))
 }
 
 fn is_numbering(rest: &str) -> bool {
@@ -120,6 +126,8 @@ mod tests {
             ("purchse_orders", "purchase_orders"),
             ("采购订单汇总", "purchase_orders"),
             ("platform_order", "platform_orders"),
+            ("平台订单", "platform_orders"),
+            ("廉洁协议2024", "agreements"),
         ] {
             let text = not_read(file);
             assert!(

@@ -28,6 +28,8 @@ known_gaps:
     en: Quantities are compared as they stand, whatever their unit (box, vial, tablet)
   - zh: 没有日期的明细不判断
     en: Lines without a date are not judged
+  - zh: 退货（负数量）不与原采购抵销
+    en: Returns (negative quantities) are not set off against what they return
   - zh: 平台数据中没有某医院的任何订单时，无法区分未接入与全部线下采购；其明细照列，并在预警中写明
     en: Where the platform holds no order of a hospital, not connected cannot be told from all bought elsewhere; its lines are told, and the alert says so
 inputs:

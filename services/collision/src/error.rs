@@ -25,6 +25,10 @@ pub enum CollisionError {
     },
     #[error("parameter {name}: {problem}")]
     BadParameter { name: String, problem: String },
+    #[error(
+        "parameters are given for rule {rule}, which is not among the rules of this run; leave them out, or run it too"
+    )]
+    IdleParameters { rule: String },
     #[error("this is not one read-only query: {0}")]
     NotAQuery(String),
     /// The engine refused or failed a query. `what` names the rule, view or question.
@@ -79,7 +83,9 @@ impl CollisionError {
             Self::BadFile { .. } | Self::BadFiles(_) => "RULE_FILE_INVALID",
             Self::ReadFile { .. } => "RULE_FILE_UNREADABLE",
             Self::NoSuchRule(_) => "RULE_NOT_FOUND",
-            Self::NoSuchParameter { .. } | Self::BadParameter { .. } => "PARAMETER_INVALID",
+            Self::NoSuchParameter { .. } | Self::BadParameter { .. } | Self::IdleParameters { .. } => {
+                "PARAMETER_INVALID"
+            }
             Self::NotAQuery(_) => "NOT_A_READ_ONLY_QUERY",
             Self::Engine { .. } if self.is_out_of_memory() => "MEMORY_EXHAUSTED",
             Self::Engine { .. } => "QUERY_FAILED",

@@ -16,7 +16,7 @@ use domain::sources::{AcceptanceCheck, AcceptanceOutcome};
 use tokio::sync::mpsc;
 
 use crate::sources::QUARANTINE_LIMIT_BP;
-use reading::{Reading, Step, collect, difference, key_text, told};
+use reading::{Reading, Step, collect, difference, key_text, readable, told};
 
 /// Places at which a reading is cut, at most: between any two messages where there are no more, else spread evenly.
 const CUTS_MAX: usize = 64;
@@ -212,7 +212,7 @@ impl Suite<'_> {
                 if let Some(before) = seen.insert(key, content)
                     && before != content
                 {
-                    twice.get_or_insert_with(|| format!("{key} came with two contents"));
+                    twice.get_or_insert_with(|| format!("{} came with two contents", readable(key)));
                 }
             }
         }
@@ -343,7 +343,7 @@ impl Suite<'_> {
                 .rows()
                 .keys()
                 .find(|key| !keys.contains(*key))
-                .map(|key| format!("{key} was read but is not listed")),
+                .map(|key| format!("{} was read but is not listed", readable(key))),
         };
         self.judge("keys_listed", problem, "every row that was read is listed");
     }

@@ -39,6 +39,9 @@ impl Connection {
     /// Connects as the global options say.
     pub async fn open(global: &Global, opening: Opening) -> CliResult<Self> {
         match &global.server {
+            Some(_) if global.rules.is_some() => Err(CliError::usage(
+                "--rules 只对本进程有效；服务器的规则在其启动时指定 / --rules is for this process only: a server is given its rules when it starts",
+            )),
             Some(url) => Self::to_server(url).await,
             None => {
                 let wired = wiring::open(global, opening).await?;

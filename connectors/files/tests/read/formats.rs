@@ -13,7 +13,7 @@ use parquet::arrow::ArrowWriter;
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
 use tokio::sync::mpsc;
 
-use crate::harness::{Dir, gb18030, keys, read_with};
+use crate::harness::{Dir, gb18030, key_datasets, keys, read_with};
 
 const ORDERS: &str =
     "采购单号,行号,供应商名称,金额\nA1,1,杭州康瑞医药有限公司,\"1,234.50元\"\nA2,2,\"台州\n仁和\",３万元\n";
@@ -459,6 +459,9 @@ fn keys_are_those_of_every_row_and_of_none_that_cannot_be_read() {
             "workdays 2025-01-01"
         ]
     );
+    // A file that has lost all of its rows still speaks of its dataset.
+    let emptied = Dir::new().file("workdays.csv", "day,note\n");
+    assert_eq!(key_datasets(emptied.path()).unwrap(), ["workdays"]);
     let dir = dir.file("works_events.csv", "event_id,on_date\nE1,2024-02-30\n");
     let failure = keys(dir.path()).unwrap_err();
     assert_eq!(failure.reason, "KEY_UNKNOWN");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use connector::{Connector, Message, ReadRequest, Rejected, TemporaryRawStore};
+use connector::{Connector, KeyBatch, Message, ReadRequest, Rejected, TemporaryRawStore};
 use domain::ports::{Notice, Result};
 use files::FilesConnector;
 use tempfile::TempDir;
@@ -111,6 +111,25 @@ pub fn read(dir: &Path, mapping: Option<&Path>) -> Outcome {
 
 /// What the connector lists as the keys of a directory: `dataset key`, sorted.
 pub fn keys(dir: &Path) -> Result<Vec<String>> {
+    key_batches(dir).map(|batches| {
+        let mut keys = Vec::new();
+        for batch in batches {
+            let shown = ArrayFormatter::try_new(batch.keys.column(0), &FormatOptions::default()).unwrap();
+            keys.extend(
+                (0..batch.keys.num_rows()).map(|row| format!("{} {}", batch.dataset.name, shown.value(row))),
+            );
+        }
+        keys.sort();
+        keys
+    })
+}
+
+/// The datasets of which the connector lists keys, or that there are none.
+pub fn key_datasets(dir: &Path) -> Result<Vec<String>> {
+    key_batches(dir).map(|batches| batches.iter().map(|b| b.dataset.name.clone()).collect())
+}
+
+fn key_batches(dir: &Path) -> Result<Vec<KeyBatch>> {
     let connector = FilesConnector::new(dir, None)?;
     let store = Arc::new(TemporaryRawStore::new().unwrap());
     let request = ReadRequest::new(store, chrono::DateTime::UNIX_EPOCH);
@@ -118,15 +137,11 @@ pub fn keys(dir: &Path) -> Result<Vec<String>> {
     runtime.block_on(async {
         let (out, mut batches) = mpsc::channel(4);
         let listing = tokio::spawn(async move { connector.keys(request, out).await });
-        let mut keys = Vec::new();
+        let mut listed = Vec::new();
         while let Some(batch) = batches.recv().await {
-            let shown = ArrayFormatter::try_new(batch.keys.column(0), &FormatOptions::default()).unwrap();
-            keys.extend(
-                (0..batch.keys.num_rows()).map(|row| format!("{} {}", batch.dataset.name, shown.value(row))),
-            );
+            listed.push(batch);
         }
-        keys.sort();
-        listing.await.unwrap().map(|()| keys)
+        listing.await.unwrap().map(|()| listed)
     })
 }
 

@@ -68,6 +68,9 @@ impl Runner {
         let rules = self.bundle.select(&request.rules)?;
         for (id, values) in &request.params {
             params::in_force(id, &self.bundle.rule(id)?.spec.params, values)?;
+            if !rules.iter().any(|rule| rule.spec.id == *id) {
+                return Err(CollisionError::IdleParameters { rule: id.clone() });
+            }
         }
         let opened = self.open(&rules, request).await?;
         self.run_on(&opened, &rules, request, progress).await

@@ -9,7 +9,8 @@ use domain::Value;
 
 use crate::error::{CollisionError, Result};
 
-/// The rule's parameters with the run's over them. An unknown name is an error.
+/// The rule's parameters with the run's over them. An unknown name is an error, and so is a value of another kind than
+/// the default's, or a negative one where the default is none.
 pub fn in_force(
     rule: &str,
     defaults: &BTreeMap<String, Value>,
@@ -28,9 +29,43 @@ pub fn in_force(
                     defaults.keys().cloned().collect::<Vec<_>>().join(", ")
                 },
             })?;
+        if let Some(problem) = misfit(slot, value) {
+            return Err(bad(name, &problem));
+        }
         *slot = value.clone();
     }
     Ok(params)
+}
+
+/// Why `value` cannot stand for `default`.
+fn misfit(default: &Value, value: &Value) -> Option<String> {
+    let wrong = |kind: &str| Some(format!("{value} is no {kind}; the rule's own value is {default}"));
+    match (default, value) {
+        (Value::Int(_), Value::Int(_))
+        | (Value::Bool(_), Value::Bool(_))
+        | (Value::List(_), Value::List(_)) => {}
+        (Value::Int(_), _) => return wrong("whole number"),
+        (Value::Bool(_), _) => return wrong("truth value"),
+        (Value::List(_), _) => return wrong("list"),
+        (Value::Text(own), given) => match (text_kind(own), given) {
+            (TextKind::Decimal(..), Value::Int(_)) => {}
+            (TextKind::Decimal(..), Value::Text(text))
+                if matches!(text_kind(text), TextKind::Decimal(..)) => {}
+            (TextKind::Date(_), Value::Text(text)) if matches!(text_kind(text), TextKind::Date(_)) => {}
+            (TextKind::Text, Value::Text(_)) => {}
+            (TextKind::Decimal(..), _) => return wrong("decimal number"),
+            (TextKind::Date(_), _) => return wrong("date, as YYYY-MM-DD"),
+            (TextKind::Text, _) => return wrong("text"),
+        },
+        _ => {}
+    }
+    let is_negative = |value: &Value| match value {
+        Value::Int(n) => *n < 0,
+        Value::Text(text) => text.starts_with('-') && matches!(text_kind(text), TextKind::Decimal(..)),
+        _ => false,
+    };
+    (is_negative(value) && !is_negative(default))
+        .then(|| format!("{value} is negative; the rule's own value is {default}"))
 }
 
 /// Literals by name: each parameter (a list gives several), and `as_of`.
@@ -125,6 +160,40 @@ mod tests {
         );
         for text in ["440100", "2024-02-30", "1.2.3", ".5", "emergency", "2024-1-1"] {
             assert_eq!(text_kind(text), TextKind::Text, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_override_is_of_the_kind_of_the_default() {
+        let defaults = BTreeMap::from([
+            ("days".to_owned(), Value::Int(90)),
+            ("share".to_owned(), Value::text("0.05")),
+            ("since".to_owned(), Value::text("2024-01-01")),
+            ("floor".to_owned(), Value::text("-1.5")),
+            ("channels".to_owned(), Value::List(vec![Value::text("a")])),
+        ]);
+        let given =
+            |name: &str, value: Value| in_force("R", &defaults, &BTreeMap::from([(name.to_owned(), value)]));
+        for (name, value) in [
+            ("days", Value::Int(0)),
+            ("share", Value::text("0.10")),
+            ("share", Value::Int(1)),
+            ("since", Value::text("2025-02-28")),
+            ("floor", Value::text("-2.0")),
+            ("channels", Value::List(vec![Value::text("b")])),
+        ] {
+            assert_eq!(given(name, value.clone()).unwrap()[name], value);
+        }
+        for (name, value, told) in [
+            ("days", Value::text("abc"), "whole number"),
+            ("days", Value::Int(-5), "negative"),
+            ("share", Value::text("x"), "decimal"),
+            ("share", Value::text("-0.1"), "negative"),
+            ("since", Value::text("2025-02-30"), "date"),
+            ("channels", Value::text("b"), "list"),
+        ] {
+            let error = given(name, value).unwrap_err().to_string();
+            assert!(error.contains(told) && error.contains(name), "{error}");
         }
     }
 

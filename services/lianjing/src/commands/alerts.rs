@@ -9,7 +9,7 @@ use proto::v1 as pb;
 use tokio_stream::StreamExt as _;
 
 use super::rule_notes::{self, RuleNotes};
-use super::show;
+use super::{show, unread};
 use crate::cli::Format;
 use crate::connection::Connection;
 use crate::outcome::{CliError, CliResult, Done};
@@ -199,26 +199,31 @@ pub async fn text_of(
     connection: &Connection,
     output: &Output,
 ) -> CliResult<String> {
+    let unread = notes
+        .rule(alert)
+        .map(|rule| notes.unread(rule))
+        .unwrap_or_default();
     let context = show::Context {
         in_full,
+        naming: unread::naming(alert, unread.keys().map(String::as_str), connection).await?,
+        unread,
         rule: notes.rule(alert).cloned(),
         batches: batch_names(alert, connection).await?,
-        closures: match alert.state {
-            AlertState::Closed => {
-                let request = pb::ExplainAlertRequest {
-                    alert_id: alert.alert_id.clone(),
-                };
-                connection
-                    .alerts()
-                    .explain_alert(request)
-                    .await?
-                    .into_inner()
-                    .closures
-            }
-            _ => Vec::new(),
-        },
+        closures: closures(alert, connection).await?,
     };
     Ok(show::alert_text(alert, &context, output.lang))
+}
+
+/// Who closed an alert that is closed, and why; newest first.
+async fn closures(alert: &Alert, connection: &Connection) -> CliResult<Vec<pb::Closure>> {
+    if alert.state != AlertState::Closed {
+        return Ok(Vec::new());
+    }
+    let request = pb::ExplainAlertRequest {
+        alert_id: alert.alert_id.clone(),
+    };
+    let explained = connection.alerts().explain_alert(request).await?;
+    Ok(explained.into_inner().closures)
 }
 
 /// Digest -> name of the raw batches that an alert's evidence comes from.
@@ -237,15 +242,19 @@ async fn batch_names(alert: &Alert, connection: &Connection) -> CliResult<HashMa
         "select digest, name from _batches where digest in ({})",
         listed.join(", ")
     );
+    Ok(names_of_batches(&sql, connection).await)
+}
+
+/// The answer of a query for digest and name.
+async fn names_of_batches(sql: &str, connection: &Connection) -> HashMap<String, String> {
     // Without them the rows are cited by the batch's digest.
-    let rows = super::sql::texts(&sql, connection).await.unwrap_or_default();
-    Ok(rows
-        .into_iter()
+    let rows = super::sql::texts(sql, connection).await.unwrap_or_default();
+    rows.into_iter()
         .filter_map(|row| match <[String; 2]>::try_from(row) {
             Ok([digest, name]) => Some((digest, name)),
             Err(_) => None,
         })
-        .collect())
+        .collect()
 }
 
 async fn watch(args: &WatchArgs, connection: &Connection, output: &mut Output) -> CliResult {
@@ -345,6 +354,9 @@ const EXPORT_HEADER: [&str; 14] = [
     "evidence",
 ];
 
+/// Place of the evidence in [`EXPORT_HEADER`].
+const EVIDENCE_CELL: usize = 13;
+
 fn export_cells(alert: &Alert) -> Vec<String> {
     let joined = |map: &std::collections::BTreeMap<String, domain::Value>| {
         map.iter()
@@ -377,12 +389,18 @@ fn export_cells(alert: &Alert) -> Vec<String> {
 
 /// The header of an alert with what its rule says of it.
 fn noted_header() -> Vec<&'static str> {
-    EXPORT_HEADER.into_iter().chain(rule_notes::HEADER).collect()
+    let closed = ["closed_by", "closed_because"];
+    EXPORT_HEADER
+        .into_iter()
+        .chain(rule_notes::HEADER)
+        .chain(closed)
+        .collect()
 }
 
 fn noted_cells(alert: &Alert, notes: &RuleNotes, lang: domain::Lang) -> Vec<String> {
     let mut cells = export_cells(alert);
     cells.extend(notes.cells(alert, lang));
+    cells.extend([String::new(), String::new()]);
     cells
 }
 
@@ -392,6 +410,7 @@ async fn export(args: &ExportArgs, connection: &Connection, output: &mut Output)
     };
     let mut stream = connection.alerts().export_alerts(request).await?.into_inner();
     let notes = RuleNotes::of_all(connection).await?;
+    let files = names_of_batches("select digest, name from _batches", connection).await;
     if output.format == Format::Csv {
         output.csv(&noted_header(), [])?;
     }
@@ -400,12 +419,22 @@ async fn export(args: &ExportArgs, connection: &Connection, output: &mut Output)
         match output.format {
             Format::Json => {
                 let mut object = notes.object(&alert)?;
+                add_files(&mut object, &files);
+                let closures = closures(&alert, connection).await?;
+                object["closures"] = closures.iter().map(closure_object).collect();
                 if args.no_provenance {
                     take_provenance(&mut object);
                 }
                 output.json_line(&object)?;
             }
-            Format::Csv => output.csv_rows([noted_cells(&alert, &notes, output.lang)])?,
+            Format::Csv => {
+                let mut cells = noted_cells(&alert, &notes, output.lang);
+                cells[EVIDENCE_CELL] = cited(&alert, &files);
+                let closures = closures(&alert, connection).await?;
+                let last = closures.first().cloned().unwrap_or_default();
+                cells.splice(cells.len() - 2.., [last.actor, last.reason]);
+                output.csv_rows([cells])?;
+            }
             Format::Table => {
                 let text = text_of(&alert, &notes, false, connection, output).await?;
                 output.line(&text)?;
@@ -413,6 +442,35 @@ async fn export(args: &ExportArgs, connection: &Connection, output: &mut Output)
         }
     }
     Ok(Done::Fully)
+}
+
+fn closure_object(closure: &pb::Closure) -> serde_json::Value {
+    serde_json::json!({"actor": closure.actor, "reason": closure.reason, "closed_at": closure.closed_at})
+}
+
+/// Says of each evidence row which file, or which answer of a source, it stands in.
+fn add_files(object: &mut serde_json::Value, files: &HashMap<String, String>) {
+    let rows = object
+        .get_mut("evidence")
+        .and_then(serde_json::Value::as_array_mut);
+    for row in rows.into_iter().flatten() {
+        let file = row["batch"].as_str().and_then(|batch| files.get(batch)).cloned();
+        row["file"] = file.into();
+    }
+}
+
+/// The evidence rows in one cell: dataset, key, and the place where the row can be looked up.
+fn cited(alert: &Alert, files: &HashMap<String, String>) -> String {
+    let rows = alert.evidence.iter().map(|row| {
+        let file = files.get(&row.batch).map_or(row.batch.as_str(), String::as_str);
+        format!(
+            "{} {} ({file}:{})",
+            row.dataset,
+            show::pairs(row.key.iter()),
+            row.row
+        )
+    });
+    rows.collect::<Vec<_>>().join(" | ")
 }
 
 /// Takes batch and row away from an alert's evidence rows and hops.
@@ -426,6 +484,7 @@ fn take_provenance(object: &mut serde_json::Value) {
         {
             entry.shift_remove("batch");
             entry.shift_remove("row");
+            entry.shift_remove("file");
         }
     }
 }

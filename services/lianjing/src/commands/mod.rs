@@ -21,6 +21,7 @@ pub mod show;
 pub mod source;
 pub mod sql;
 pub mod sync;
+pub mod unread;
 
 use std::path::{Path, PathBuf};
 

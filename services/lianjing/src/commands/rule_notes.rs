@@ -8,21 +8,25 @@ use domain::alert::Alert;
 use proto::v1 as pb;
 use serde_json::{Value, json};
 
+use super::unread::Unread;
 use crate::connection::Connection;
 use crate::outcome::{CliError, CliResult};
 
 /// Columns that [`RuleNotes::cells`] adds to an alert's.
 pub const HEADER: [&str; 4] = ["title", "legal_basis", "lawful_explanations", "known_gaps"];
 
-/// Rules by id.
+/// Rules by id, and what of their inputs could not be read.
 #[derive(Debug, Default)]
-pub struct RuleNotes(BTreeMap<String, pb::Rule>);
+pub struct RuleNotes {
+    rules: BTreeMap<String, pb::Rule>,
+    unread: Unread,
+}
 
 impl RuleNotes {
     /// Those of all rules in force.
     pub async fn of_all(connection: &Connection) -> CliResult<Self> {
         let rules = super::rules::all(connection).await?;
-        Ok(Self(rules.into_iter().map(|r| (r.rule_id.clone(), r)).collect()))
+        Self::with(rules, connection).await
     }
 
     /// Those of one rule; of none when it is no longer in force.
@@ -35,11 +39,23 @@ impl RuleNotes {
             Err(status) if status.code() == tonic::Code::NotFound => None,
             Err(status) => return Err(status.into()),
         };
-        Ok(Self(rule.into_iter().map(|r| (r.rule_id.clone(), r)).collect()))
+        Self::with(rule, connection).await
+    }
+
+    async fn with(rules: impl IntoIterator<Item = pb::Rule>, connection: &Connection) -> CliResult<Self> {
+        Ok(Self {
+            rules: rules.into_iter().map(|r| (r.rule_id.clone(), r)).collect(),
+            unread: Unread::count(connection).await?,
+        })
+    }
+
+    /// Rows in quarantine of the datasets that a rule reads.
+    pub fn unread(&self, rule: &pb::Rule) -> BTreeMap<String, u64> {
+        self.unread.of(rule)
     }
 
     pub fn rule(&self, alert: &Alert) -> Option<&pb::Rule> {
-        self.0.get(&alert.rule_id)
+        self.rules.get(&alert.rule_id)
     }
 
     /// The alert as an object, with its rule's notes as the member `rule`: null when the rule is no longer in force.
@@ -47,6 +63,9 @@ impl RuleNotes {
         let mut object = serde_json::to_value(alert)
             .map_err(|e| CliError::failed(format!("alert {}: {e}", alert.alert_id)))?;
         object["rule"] = self.rule(alert).map_or(Value::Null, notes);
+        object["unread_rows"] = self
+            .rule(alert)
+            .map_or(Value::Null, |rule| json!(self.unread(rule)));
         Ok(object)
     }
 
@@ -128,7 +147,10 @@ mod tests {
             lawful_explanations: vec![both("急抢救", "emergency"), both("备案", "filed")],
             ..Default::default()
         };
-        let notes = RuleNotes(BTreeMap::from([("OFF-01".to_owned(), rule)]));
+        let notes = RuleNotes {
+            rules: BTreeMap::from([("OFF-01".to_owned(), rule)]),
+            unread: Unread::default(),
+        };
         let object = notes.object(&alert()).expect("an object");
         assert_eq!(
             object["rule"],

@@ -9,6 +9,7 @@ use gateway::convert;
 use proto::v1 as pb;
 
 use super::duration;
+use super::unread::Unread;
 use crate::cli::Format;
 use crate::connection::Connection;
 use crate::follow::follow;
@@ -113,13 +114,25 @@ pub async fn run(args: &RunArgs, threads: usize, connection: &Connection, output
     }
     let started = connection.collisions().run_rules(request).await?.into_inner();
     match follow(connection, output, started.operation).await? {
-        pb::operation::Result::Run(run) => tell_run(&convert::run_from_proto(run)?, output),
+        pb::operation::Result::Run(run) => {
+            tell_unread(connection, output).await;
+            tell_run(&convert::run_from_proto(run)?, output)
+        }
         pb::operation::Result::RunPreview(preview) => {
+            tell_unread(connection, output).await;
             tell_preview(&convert::run_preview_from_proto(preview)?, output)
         }
         other => Err(CliError::failed(format!(
             "the server's answer cannot be read: {other:?}"
         ))),
+    }
+}
+
+/// What could not be read is looked at by no rule. That it cannot be counted hinders no run.
+async fn tell_unread(connection: &Connection, output: &Output) {
+    let unread = Unread::count(connection).await.unwrap_or_default();
+    if let Some(text) = unread.below_a_run() {
+        tell(text.get(output.lang));
     }
 }
 
@@ -135,8 +148,11 @@ const CHANGES: [Column; 5] = [
 fn tell_preview(preview: &RunPreview, output: &mut Output) -> CliResult {
     let ended = match output.format {
         // One table a file: of the changes.
-        Format::Csv => ended(&preview.run, output),
-        Format::Table | Format::Json => tell_run(&preview.run, output),
+        Format::Csv => ended(&preview.run, false, output),
+        Format::Table | Format::Json => {
+            list(&preview.run, output)?;
+            ended(&preview.run, false, output)
+        }
     };
     let lang = output.lang;
     let rows = preview.events.iter().map(|event| {
@@ -153,6 +169,8 @@ fn tell_preview(preview: &RunPreview, output: &mut Output) -> CliResult {
     output.list(&CHANGES, rows.collect::<Vec<_>>())?;
     let (shown, total) = (preview.events.len(), preview.events_total);
     tell(&match lang {
+        domain::Lang::Zh if total == 0 => "试运行：预警不会有变化；未记录任何内容。".to_owned(),
+        domain::Lang::En if total == 0 => "dry run: no alert would change; nothing was recorded.".to_owned(),
         domain::Lang::Zh => format!("试运行：将有 {total} 条预警变化，以上为前 {shown} 条；未记录任何内容。"),
         domain::Lang::En => {
             format!("dry run: {total} alerts would change, the first {shown} above; nothing was recorded.")
@@ -163,13 +181,17 @@ fn tell_preview(preview: &RunPreview, output: &mut Output) -> CliResult {
 
 /// The lines of a run, and how it ended.
 pub fn tell_run(run: &RunRecord, output: &mut Output) -> CliResult {
-    let lang = output.lang;
-    let rows = run.rules.iter().map(|rule| (cells(rule, lang), rule));
-    output.list(&COLUMNS, rows.collect::<Vec<_>>())?;
-    ended(run, output)
+    list(run, output)?;
+    ended(run, true, output)
 }
 
-fn ended(run: &RunRecord, output: &Output) -> CliResult {
+fn list(run: &RunRecord, output: &mut Output) -> CliResult<()> {
+    let lang = output.lang;
+    let rows = run.rules.iter().map(|rule| (cells(rule, lang), rule));
+    Ok(output.list(&COLUMNS, rows.collect::<Vec<_>>())?)
+}
+
+fn ended(run: &RunRecord, recorded: bool, output: &Output) -> CliResult {
     tell(&format!(
         "{}: {} {}, {} {}",
         run.run_id,
@@ -186,10 +208,16 @@ fn ended(run: &RunRecord, output: &Output) -> CliResult {
     }
     let some = |state: RuleState| run.rules.iter().any(|r| r.state == state);
     if some(RuleState::Failed) {
-        return Err(CliError::failed(output.say(
-            "有规则运行失败，原因见上；其余规则的结果已记录。",
-            "some rule failed, see its reason above; what the others found is recorded",
-        )));
+        return Err(CliError::failed(match recorded {
+            true => output.say(
+                "有规则运行失败，原因见上；其余规则的结果已记录。",
+                "some rule failed, see its reason above; what the others found is recorded",
+            ),
+            false => output.say(
+                "有规则运行失败，原因见上；未记录任何内容。",
+                "some rule failed, see its reason above; nothing was recorded",
+            ),
+        }));
     }
     match some(RuleState::NotEvaluable) {
         true => Ok(Done::Partly),

@@ -1,14 +1,17 @@
 //! How an alert reads in a terminal: what, who, why it may be lawful, and the rows it rests on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate};
 use domain::alert::Alert;
 use domain::hit::percent_of_bp;
+use domain::ports::QuarantineEntry;
 use domain::rule::Severity;
 use domain::{Bilingual, ColumnType, Lang, Value, catalogue, dataset};
 use proto::v1 as pb;
+
+use super::unread;
 
 /// Evidence rows shown in full.
 const ROWS_SHOWN_MAX: usize = 20;
@@ -35,15 +38,33 @@ pub struct Context {
     pub batches: HashMap<String, String>,
     /// Newest first.
     pub closures: Vec<pb::Closure>,
+    /// Dataset that the rule reads -> rows of it that could not be read.
+    pub unread: BTreeMap<String, u64>,
+    /// Such rows that speak of the alert's subject.
+    pub naming: Vec<QuarantineEntry>,
 }
 
 impl Context {
     fn shown(&self, column: &str, value: &Value) -> Value {
         match value.as_str() {
-            Some(text) if !self.in_full && domain::is_personal(column) => Value::text(masked(text)),
+            Some(text) if !self.in_full && (domain::is_personal(column) || looks_like_id_number(text)) => {
+                Value::text(masked(text))
+            }
             _ => value.clone(),
         }
     }
+}
+
+/// Seventeen digits of which eight are a day, and a check character: columns of codes may hold such a number, too.
+fn looks_like_id_number(text: &str) -> bool {
+    let is_number = text.len() == 18
+        && text.bytes().take(17).all(|b| b.is_ascii_digit())
+        && text.ends_with(|c: char| c.is_ascii_digit() || matches!(c, 'x' | 'X'));
+    is_number
+        && text.get(6..14).is_some_and(|day| {
+            (day.starts_with("19") || day.starts_with("20"))
+                && NaiveDate::parse_from_str(day, "%Y%m%d").is_ok()
+        })
 }
 
 /// Characters that stay at the start and the end of a masked number.
@@ -93,7 +114,7 @@ pub fn alert_text(alert: &Alert, context: &Context, lang: Lang) -> String {
         say("最近", "last seen"),
         alert.last_seen,
         say("主体", "subject"),
-        labelled(alert.subject.iter(), lang)
+        subject_text(alert, lang)
     );
     for closure in &context.closures {
         let _ = writeln!(
@@ -144,6 +165,32 @@ pub fn alert_text(alert: &Alert, context: &Context, lang: Lang) -> String {
                 both(text)
             );
         }
+    }
+    for (name, rows) in &context.unread {
+        let _ = writeln!(
+            out,
+            "  {}: {} {rows} (lianjing quarantine list --dataset {name})",
+            say(
+                "未能读取的行，可能与此有关",
+                "rows that could not be read and may matter"
+            ),
+            unread::title(name, lang)
+        );
+    }
+    for entry in &context.naming {
+        let _ = writeln!(
+            out,
+            "    {}: {}:{} {} {} [{}]",
+            say(
+                "其中提到该主体的行，请先核对",
+                "one of them speaks of the subject, look there first"
+            ),
+            entry.file,
+            entry.row,
+            entry.field.as_deref().unwrap_or_default(),
+            entry.detail,
+            entry.reason
+        );
     }
     for hop in &alert.path {
         let _ = writeln!(out, "  {}: {}", say("路径", "path"), super::graph::hop_text(hop));
@@ -254,6 +301,22 @@ fn label(name: &str, lang: Lang) -> &str {
     role.or_else(column).unwrap_or(name)
 }
 
+/// Whom and what it is about. A member of staff who is not what identifies the alert only handled the purchase.
+fn subject_text(alert: &Alert, lang: Lang) -> String {
+    let (staff, others): (Vec<_>, Vec<_>) = alert.subject.iter().partition(|(role, _)| *role == "staff_id");
+    let mut text = labelled(others.into_iter(), lang);
+    let is_accused = alert.identity.contains_key("staff_id");
+    for (role, value) in staff.into_iter().filter(|(_, value)| !value.is_null()) {
+        let name = match (is_accused, lang) {
+            (true, _) => label(role, lang),
+            (false, Lang::Zh) => "经办人（非认定责任）",
+            (false, Lang::En) => "handled_by (not thereby suspected)",
+        };
+        let _ = write!(text, " {name}={}", one_line(value));
+    }
+    text
+}
+
 fn labelled<'a>(entries: impl Iterator<Item = (&'a String, &'a Value)>, lang: Lang) -> String {
     entries
         .filter(|(_, value)| !value.is_null())
@@ -308,7 +371,9 @@ mod tests {
             context.shown("relative_id_number", &text),
             Value::text("110***********0071")
         );
-        assert_eq!(context.shown("order_id", &text), text);
+        assert_eq!(context.shown("from_id", &text), Value::text("110***********0071"));
+        let code = Value::text("91330100MA2B3C4D1A");
+        assert_eq!(context.shown("from_id", &code), code);
         let in_full = Context {
             in_full: true,
             ..Context::default()

@@ -83,10 +83,14 @@ pub async fn sql(args: &SqlArgs, connection: &Connection, output: &mut Output) -
     Ok(Done::Fully)
 }
 
+/// Rows that this program asks for itself, at most.
+const TEXTS_ROWS_MAX: u64 = 1_000_000;
+
 /// The rows of a query as texts.
 pub async fn texts(sql: &str, connection: &Connection) -> CliResult<Vec<Vec<String>>> {
     let request = pb::QueryRequest {
         sql: sql.to_owned(),
+        max_rows: TEXTS_ROWS_MAX,
         ..pb::QueryRequest::default()
     };
     let mut stream = connection.queries().query(request).await?.into_inner();
