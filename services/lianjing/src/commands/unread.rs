@@ -10,7 +10,7 @@ use gateway::convert;
 use proto::v1 as pb;
 
 use crate::connection::Connection;
-use crate::outcome::CliResult;
+use crate::outcome::{CliError, CliResult};
 
 /// Quarantined rows of one dataset that are looked through for an alert's subject.
 const ROWS_LOOKED_AT_MAX: i32 = 1_000;
@@ -26,7 +26,12 @@ pub struct Unread(BTreeMap<String, u64>);
 impl Unread {
     pub async fn count(connection: &Connection) -> CliResult<Self> {
         let sql = "select dataset, count(*) from _quarantine group by dataset";
-        let rows = super::sql::texts(sql, connection).await?;
+        let rows = match super::sql::texts(sql, connection).await {
+            Ok(rows) => rows,
+            // A lake in which no row was ever quarantined has no such table.
+            Err(error) if is_no_quarantine(&error) => Vec::new(),
+            Err(error) => return Err(error),
+        };
         Ok(Self(
             rows.into_iter()
                 .filter_map(|row| match <[String; 2]>::try_from(row) {
@@ -71,6 +76,12 @@ impl Unread {
             ),
         ))
     }
+}
+
+fn is_no_quarantine(error: &CliError) -> bool {
+    error
+        .text(Lang::En)
+        .is_some_and(|text| text.contains("_quarantine' not found"))
 }
 
 /// A dataset as people call it.
