@@ -25,7 +25,8 @@ pub struct Unread(BTreeMap<String, u64>);
 
 impl Unread {
     pub async fn count(connection: &Connection) -> CliResult<Self> {
-        let sql = "select dataset, count(*) from _quarantine group by dataset";
+        // A total is known to be no row.
+        let sql = "select dataset, count(*) from _quarantine where reason <> 'TOTALS_ROW' group by dataset";
         let rows = match super::sql::texts(sql, connection).await {
             Ok(rows) => rows,
             // A lake in which no row was ever quarantined has no such table.
@@ -112,7 +113,8 @@ pub async fn naming(
             .await?
             .into_inner();
         let entries = page.entries.into_iter().map(convert::quarantine_from_proto);
-        found.extend(entries.filter(|entry| texts.iter().any(|text| entry.raw.contains(text))));
+        let speaks = |entry: &QuarantineEntry| texts.iter().any(|text| entry.raw.contains(text));
+        found.extend(entries.filter(|entry| entry.reason != "TOTALS_ROW" && speaks(entry)));
     }
     found.truncate(NAMING_SHOWN_MAX);
     Ok(found)
