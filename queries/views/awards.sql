@@ -24,10 +24,15 @@ winning_bids as (
     where b.is_winner and b.supplier_party_id is not null
 ),
 
+-- a contract without a date is as old as its tender's award
 contracts_of_tenders as (
-    select tender_id, supplier_party_id, supplier_key, supplier_name, null as bid_id, contract_id
-    from contracts
-    where tender_id is not null and supplier_party_id is not null and (signed_on is null or signed_on <= $as_of)
+    select c.tender_id, c.supplier_party_id, c.supplier_key, c.supplier_name, null as bid_id, c.contract_id
+    from contracts as c
+    left join undecided_tenders as u on c.tender_id = u.tender_id
+    where
+        c.tender_id is not null
+        and c.supplier_party_id is not null
+        and (c.signed_on <= $as_of or (c.signed_on is null and u.tender_id is null))
 ),
 
 contracts_without_winning_bid as (

@@ -411,7 +411,7 @@ fn drift(
                 "a column's type changed; rows that do not fit the field are quarantined",
             )),
             // What was read before is not read again by itself.
-            Some(column) if column.field != old.field => notices.push(notice(
+            Some(column) if stream.cursor.is_some() && column.field != old.field => notices.push(notice(
                 "COLUMN_REMAPPED",
                 name,
                 &format!(
@@ -619,9 +619,13 @@ mod tests {
         layout(&stream("columns = { amount = \"total\" }"), &renamed, &saved).unwrap();
         layout(&stream("gone = [\"amount\"]"), &renamed, &saved).unwrap();
         // One that is mapped only now is empty in all rows that were read before.
-        let notices = layout(&stream("columns = { title = \"odd\" }"), &first, &saved)
-            .unwrap()
-            .notices;
+        let notices = layout(
+            &stream("cursor = \"amount\"\ncolumns = { title = \"odd\" }"),
+            &first,
+            &saved,
+        )
+        .unwrap()
+        .notices;
         let told: Vec<(&str, &str)> = notices
             .iter()
             .map(|n| (n.code.as_str(), n.place.as_str()))

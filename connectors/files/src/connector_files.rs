@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use connector::coerce::date::Zone;
 use connector::plan::Assembler;
 use connector::{Connector, Discovered, KeyBatch, Message, RawBatch, ReadRequest, Reason, Rejected, Spec};
-use domain::ports::Result;
+use domain::ports::{Notice, Result};
 use domain::{Bilingual, Dataset, Failure, FailureKind};
 use tokio::sync::mpsc;
 
@@ -156,12 +156,14 @@ impl FilesConnector {
         self.inner.readings(name).first().map(|r| r.dataset.name.clone())
     }
 
-    /// The datasets that files of the directory are read as, by their names or the mapping.
+    /// The datasets that files without sheets are read as, by their names or the mapping.
     async fn datasets(&self) -> Result<Vec<Arc<Dataset>>> {
         let files = self.inner.clone();
         blocking(move || {
             let found = files.walk()?;
-            let named = found.iter().filter(|f| Format::of(&f.path).is_some());
+            let named = found
+                .iter()
+                .filter(|f| Format::of(&f.path).is_some_and(|format| format != Format::Workbook));
             let datasets: BTreeMap<String, Arc<Dataset>> = named
                 .flat_map(|f| files.readings(&f.name))
                 .map(|reading| (reading.dataset.name.clone(), reading.dataset))
@@ -229,6 +231,8 @@ impl Connector for FilesConnector {
     async fn keys(&self, request: ReadRequest, out: mpsc::Sender<KeyBatch>) -> Result<()> {
         let (sender, mut messages) = mpsc::channel(KEY_QUEUE_MESSAGES);
         let out_of_files = out.clone();
+        // Known before the reading: what comes later was not read.
+        let datasets = self.datasets().await?;
         let forward = async move {
             while let Some(message) = messages.recv().await {
                 match message {
@@ -242,6 +246,10 @@ impl Connector for FilesConnector {
                     Message::Rejected(rejected) if rejected.reason != Reason::TotalsRow => {
                         return Err(key_unknown(&rejected));
                     }
+                    // What is passed over may hold rows that would be missed.
+                    Message::Notice(notice) if may_hold_rows(&notice) => {
+                        return Err(place_unknown(&notice.place));
+                    }
                     _ => {}
                 }
             }
@@ -250,7 +258,7 @@ impl Connector for FilesConnector {
         let (read, forwarded) = tokio::join!(self.read(request, sender), forward);
         forwarded.and(read)?;
         // A file with a header and no rows says that there are none.
-        for dataset in self.datasets().await? {
+        for dataset in datasets {
             let none = KeyBatch::none(dataset).map_err(|error| Failure::internal(&error))?;
             if out_of_files.send(none).await.is_err() {
                 return Err(FilesError::Cancelled.into());
@@ -262,6 +270,27 @@ impl Connector for FilesConnector {
 
 /// Messages between the reader and what takes the keys out of them.
 const KEY_QUEUE_MESSAGES: usize = 4;
+
+/// A file or sheet that is not read, though its name is nearly a dataset's.
+fn may_hold_rows(notice: &Notice) -> bool {
+    let is_passed_over = matches!(notice.code.as_str(), "FILE_NOT_READ" | "SHEET_NOT_READ");
+    let name = match notice.place.rsplit_once('#') {
+        Some((_, sheet)) => sheet,
+        None => stem(&notice.place),
+    };
+    is_passed_over && names::is_nearly_one(name)
+}
+
+fn place_unknown(place: &str) -> Failure {
+    Failure::new(
+        FailureKind::Precondition,
+        "KEY_UNKNOWN",
+        format!(
+            "{place} is not read, but its name is nearly a dataset's, so that its rows might be taken for deleted ones; name it \
+             as the dataset, or list it under skip in the mapping, then reconcile"
+        ),
+    )
+}
 
 fn key_unknown(rejected: &Rejected) -> Failure {
     Failure::new(

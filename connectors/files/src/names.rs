@@ -38,6 +38,11 @@ pub fn not_read(name: &str) -> Bilingual {
     Bilingual { zh, en }
 }
 
+/// Whether the name may have been meant for a dataset's.
+pub fn is_nearly_one(name: &str) -> bool {
+    !nearest(name).is_empty()
+}
+
 /// Least likeness (1 is equal) of a name that is taken for a misspelt one.
 const LIKENESS_MIN: f64 = 0.75;
 /// Names that are suggested, at most.
@@ -68,7 +73,7 @@ fn nearest(name: &str) -> Vec<Arc<Dataset>> {
         .collect()
 }
 
-/// Whether a Chinese name leaves out characters of the longer one: 平台订单 for 平台采购订单.
+/// Whether a Chinese name leaves out characters of the longer one: 平台订单 for 平台交易订单.
 fn is_short_for(short: &str, long: &str) -> bool {
     let mut rest = long.chars();
     !short.is_ascii() && short.chars().all(|c| rest.any(|other| other == c))

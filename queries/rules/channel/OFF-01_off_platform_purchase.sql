@@ -1,6 +1,6 @@
 /*---
 id: OFF-01
-version: 4
+version: 5
 title: {zh: 违规线下采购, en: Bought off the platform}
 target: OFF
 status: stable

@@ -1,6 +1,6 @@
 /*---
 id: REL-05
-version: 2
+version: 1
 title: {zh: 多跳控制链, en: Staff linked to a supplier through a chain}
 target: BEN
 status: stable
@@ -176,9 +176,9 @@ final as (
         l.purchase_lines,
         l.hops,
         case when l.controls then '逐层控股' else '持股或任职' end
-        || coalesce('，合计持股 ' || cast(cast(l.share as decimal(9, 2)) as varchar) || '%', '') as strength_zh,
+        || coalesce('，合计持股 ' || cast(l.share as varchar) || '%', '') as strength_zh,
         case when l.controls then 'control all along' else 'holdings or posts' end
-        || coalesce(', combined share ' || cast(cast(l.share as decimal(9, 2)) as varchar) || '%', '') as strength_en,
+        || coalesce(', combined share ' || cast(l.share as varchar) || '%', '') as strength_en,
         r.relation_ids,
         r.register_ids,
         r.declaration_ids

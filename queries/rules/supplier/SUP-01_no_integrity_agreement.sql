@@ -1,6 +1,6 @@
 /*---
 id: SUP-01
-version: 2
+version: 1
 title: {zh: 未签廉洁协议即采购, en: Purchases without an integrity agreement and commitment}
 target: BEN
 status: stable
@@ -154,15 +154,9 @@ alerts as (
     group by hospital_id, supplier_party_id
 ),
 
--- what was given back in full was not bought
-without_returned as (
-    select * from alerts
-    where total_amount is null or total_amount > 0
-),
-
 final as (
     select a.*, s.agreement_ids
-    from without_returned as a
+    from alerts as a
     left join signed as s on a.hospital_id = s.hospital_id and a.supplier_party_id = s.supplier_party_id
 )
 

@@ -1,6 +1,6 @@
 /*---
 id: SUP-02
-version: 2
+version: 1
 title: {zh: 逾期补签廉洁协议, en: Integrity agreement made up late}
 target: BEN
 status: stable
@@ -129,15 +129,9 @@ alerts as (
     group by hospital_id, supplier_party_id
 ),
 
--- what was given back in full was not bought
-without_returned as (
-    select * from alerts
-    where gap_amount is null or gap_amount > 0
-),
-
 final as (
     select a.*, l.agreement_ids
-    from without_returned as a
+    from alerts as a
     inner join late_agreements as l
         on a.hospital_id = l.hospital_id and a.supplier_party_id = l.supplier_party_id
 )

@@ -1,6 +1,6 @@
 /*---
 id: SUP-03
-version: 2
+version: 1
 title: {zh: 协议到期仍采购, en: Purchases after the integrity agreement expired}
 target: BEN
 status: stable
@@ -103,7 +103,7 @@ lines as (
     where p.ordered_on >= l.lapsed_from and p.ordered_on < l.lapsed_to
 ),
 
-alerts as (
+final as (
     select
         hospital_id,
         min(supplier_key) as supplier_key,
@@ -117,12 +117,6 @@ alerts as (
         array_to_string(array_sort(array_agg(distinct agreement_id)), ', ') as agreements_text
     from lines
     group by hospital_id, supplier_party_id
-),
-
--- what was given back in full was not bought
-final as (
-    select * from alerts
-    where total_amount is null or total_amount > 0
 )
 
 select * from final

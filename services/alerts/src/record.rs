@@ -76,9 +76,14 @@ pub async fn preview(
     rows: &dyn EvidenceCheck,
 ) -> Result<RunPreview> {
     let mut judged = judged(database, output, rows, Opening::Read).await?;
+    // One that is recorded already changes nothing, unless another run of its rules came after it.
+    let tx = &mut *judged.tx;
+    let is_idle = runs::is_recorded(tx, &judged.run_id).await?
+        && !runs::overtaken(tx, &judged.run_id, &judged.rules).await?;
     let mut changes: Vec<(AlertEventKind, AlertRow)> = judged
         .changes
         .into_iter()
+        .filter(|_| !is_idle)
         .filter_map(|change| Some((change.event?, change.row)))
         .collect();
     let events_total = changes.len() as u64;

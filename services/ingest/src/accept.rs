@@ -307,7 +307,7 @@ impl Suite<'_> {
                 .rows()
                 .iter()
                 .find(|(key, content)| whole.get(*key).is_some_and(|known| known != *content))
-                .map(|(key, _)| format!("{key} is another row when it is read again")),
+                .map(|(key, _)| format!("{} is another row when it is read again", readable(key))),
         };
         self.judge(
             "incremental_loses_nothing",

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use connector::Rejected;
+use connector::{Reason, Rejected};
 use domain::ports::{DatasetCounts, Notice, QuarantineEntry};
 
 use crate::error::{IngestError, Result};
@@ -82,7 +82,14 @@ impl Tally {
     /// Up to `always` rejected rows pass whatever their share.
     pub fn check_limit(&self, source: &str, limit_bp: u32, always: u64) -> Result<()> {
         let read: u64 = self.came.values().sum();
-        let quarantined: u64 = self.reasons.values().map(|(rows, _)| rows).sum();
+        // A total is known to be no row.
+        let total = Reason::TotalsRow.code();
+        let quarantined: u64 = self
+            .reasons
+            .iter()
+            .filter(|((_, reason), _)| *reason != total)
+            .map(|(_, (rows, _))| rows)
+            .sum();
         if quarantined <= always
             || u128::from(quarantined) * 10_000 <= u128::from(read) * u128::from(limit_bp)
         {
@@ -168,7 +175,6 @@ pub fn readable(raw: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use connector::Reason;
 
     use super::*;
 

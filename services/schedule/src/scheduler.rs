@@ -51,7 +51,7 @@ impl Default for Settings {
     }
 }
 
-/// The service behind [`SchedulePort`]. Share it in an `Arc`.
+/// The service behind [`domain::sources::SchedulePort`]. Share it in an `Arc`.
 pub struct Scheduler {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,

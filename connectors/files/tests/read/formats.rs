@@ -462,6 +462,9 @@ fn keys_are_those_of_every_row_and_of_none_that_cannot_be_read() {
     // A file that has lost all of its rows still speaks of its dataset.
     let emptied = Dir::new().file("workdays.csv", "day,note\n");
     assert_eq!(key_datasets(emptied.path()).unwrap(), ["workdays"]);
+    // One that is passed over for its name alone may hold the rows that seem gone.
+    let renamed = emptied.file("采购订单2023备份.csv", "order_id,line_no\nA1,1\n");
+    assert_eq!(keys(renamed.path()).unwrap_err().reason, "KEY_UNKNOWN");
     let dir = dir.file("works_events.csv", "event_id,on_date\nE1,2024-02-30\n");
     let failure = keys(dir.path()).unwrap_err();
     assert_eq!(failure.reason, "KEY_UNKNOWN");

@@ -138,6 +138,13 @@ async fn a_preview_tells_what_recording_does_and_does_nothing(store: Store) {
         ]
     );
     assert!(preview.events.iter().all(|e| !e.alert.message.zh.is_empty()));
+
+    // Recorded, it changes nothing any more, whatever became of its evidence since.
+    let again = alerts
+        .preview(&next, &Lake::without(&["o3", "o1", "o9"]))
+        .await
+        .unwrap();
+    assert_eq!((again.events.len(), again.events_total), (0, 0));
 }
 
 /// A lake that cannot answer, or answers too little.

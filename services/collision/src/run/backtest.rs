@@ -71,7 +71,8 @@ impl Series {
             let first_day = self.found.get(&identity).map_or(day, |hit| hit.first_day);
             self.found.insert(identity, backtest_hit(hit, first_day, day));
         }
-        let has_looked = matches!(outcome.state, RuleState::Evaluated | RuleState::Capped);
+        // Beyond a cap nothing is known, as where it could not look.
+        let has_looked = outcome.state == RuleState::Evaluated;
         let count = |hits: usize| if has_looked { hits as u64 } else { 0 };
         self.points.push(BacktestPoint {
             as_of: day,
@@ -82,7 +83,7 @@ impl Series {
             ended: count(self.before.difference(&here).count()),
             elapsed_ms: outcome.elapsed_ms,
         });
-        // Of a day on which it could not look nothing is known: the next one is compared with the one before.
+        // The next day is compared with the last one on which all was looked at.
         if has_looked {
             self.before = here;
         }
@@ -113,5 +114,83 @@ fn backtest_hit(hit: Hit, first_day: chrono::NaiveDate, last_day: chrono::NaiveD
         amount_at_risk: hit.amount_at_risk,
         first_day,
         last_day,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveDate;
+
+    use super::*;
+    use crate::rules::Bundle;
+
+    fn day(n: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2024, 1, n).expect("a day")
+    }
+
+    fn outcome(bundle: &Bundle, state: RuleState, names: &[&str], capped: u64) -> RuleOutcome {
+        let hit = |name: &&str| Hit {
+            identity: vec![("order_id".to_owned(), Value::text(*name))],
+            subject: BTreeMap::new(),
+            amount_at_risk: None,
+            message: Bilingual::default(),
+            path: Vec::new(),
+            evidence: Vec::new(),
+            evidence_missing: Vec::new(),
+        };
+        RuleOutcome {
+            rule: bundle.rule("OFF-01").expect("a rule").spec.clone(),
+            rule_hash: String::new(),
+            rule_text: "".into(),
+            state,
+            reason: None,
+            params: BTreeMap::new(),
+            hits: names.iter().map(hit).collect(),
+            capped,
+            elapsed_ms: 0,
+        }
+    }
+
+    #[test]
+    fn a_day_is_compared_with_the_last_one_that_was_looked_at_whole() {
+        let bundle = Bundle::load(None).expect("the rules that ship");
+        let mut series = Series::default();
+        for (n, state, names, capped) in [
+            (1, RuleState::Evaluated, &["a", "b"][..], 0),
+            (2, RuleState::NotEvaluable, &[], 0),
+            (3, RuleState::Evaluated, &["b", "c"], 0),
+            (4, RuleState::Capped, &["b"], 1),
+            (5, RuleState::Failed, &[], 0),
+            (6, RuleState::Evaluated, &["c"], 0),
+        ] {
+            series.add(day(n), outcome(&bundle, state, names, capped));
+        }
+        let counts: Vec<(u64, u64, u64)> = series.points.iter().map(|p| (p.hits, p.begun, p.ended)).collect();
+        assert_eq!(
+            counts,
+            [(2, 2, 0), (0, 0, 0), (2, 1, 1), (2, 0, 0), (0, 0, 0), (1, 0, 1)]
+        );
+        let request = BacktestRequest {
+            rule_id: "OFF-01".into(),
+            days: Vec::new(),
+            snapshot: None,
+            threads: 1,
+            params: BTreeMap::new(),
+        };
+        let report = series.report(&request, 7);
+        let spans: Vec<(String, NaiveDate, NaiveDate)> = report
+            .hits
+            .iter()
+            .map(|h| (h.identity["order_id"].to_string(), h.first_day, h.last_day))
+            .collect();
+        assert_eq!(
+            spans,
+            [
+                ("a".to_owned(), day(1), day(1)),
+                ("b".to_owned(), day(1), day(4)),
+                ("c".to_owned(), day(3), day(6))
+            ]
+        );
+        assert_eq!((report.hits_total, report.snapshot), (3, 7));
     }
 }

@@ -29,21 +29,39 @@ pub fn in_force(
                     defaults.keys().cloned().collect::<Vec<_>>().join(", ")
                 },
             })?;
-        if let Some(problem) = misfit(slot, value) {
+        let value = as_default(slot, value);
+        if let Some(problem) = misfit(slot, &value) {
             return Err(bad(name, &problem));
         }
-        *slot = value.clone();
+        *slot = value;
     }
     Ok(params)
+}
+
+/// One value where the default is a list is a list of it, and digits where it is text are text.
+fn as_default(default: &Value, value: &Value) -> Value {
+    match (default, value) {
+        (Value::List(items), Value::Int(_) | Value::Text(_) | Value::Bool(_)) => {
+            let one = items
+                .first()
+                .map_or_else(|| value.clone(), |item| as_default(item, value));
+            Value::List(vec![one])
+        }
+        (Value::Text(own), Value::Int(n)) if text_kind(own) == TextKind::Text => Value::text(n.to_string()),
+        _ => value.clone(),
+    }
 }
 
 /// Why `value` cannot stand for `default`.
 fn misfit(default: &Value, value: &Value) -> Option<String> {
     let wrong = |kind: &str| Some(format!("{value} is no {kind}; the rule's own value is {default}"));
     match (default, value) {
-        (Value::Int(_), Value::Int(_))
-        | (Value::Bool(_), Value::Bool(_))
-        | (Value::List(_), Value::List(_)) => {}
+        (Value::List(own), Value::List(given)) => {
+            return own
+                .first()
+                .and_then(|own| given.iter().find_map(|value| misfit(own, value)));
+        }
+        (Value::Int(_), Value::Int(_)) | (Value::Bool(_), Value::Bool(_)) => {}
         (Value::Int(_), _) => return wrong("whole number"),
         (Value::Bool(_), _) => return wrong("truth value"),
         (Value::List(_), _) => return wrong("list"),
@@ -184,13 +202,19 @@ mod tests {
         ] {
             assert_eq!(given(name, value.clone()).unwrap()[name], value);
         }
+        let one = |text: &str| Value::List(vec![Value::text(text)]);
+        assert_eq!(given("channels", Value::text("b")).unwrap()["channels"], one("b"));
+        assert_eq!(
+            given("channels", Value::Int(440100)).unwrap()["channels"],
+            one("440100")
+        );
         for (name, value, told) in [
             ("days", Value::text("abc"), "whole number"),
             ("days", Value::Int(-5), "negative"),
             ("share", Value::text("x"), "decimal"),
             ("share", Value::text("-0.1"), "negative"),
             ("since", Value::text("2025-02-30"), "date"),
-            ("channels", Value::text("b"), "list"),
+            ("channels", Value::List(vec![Value::Bool(true)]), "text"),
         ] {
             let error = given(name, value).unwrap_err().to_string();
             assert!(error.contains(told) && error.contains(name), "{error}");

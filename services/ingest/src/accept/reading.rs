@@ -107,7 +107,8 @@ pub async fn collect(
                 Step::Rows(found)
             }
             Message::Rejected(row) => {
-                reading.rejected += 1;
+                // A total is known to be no row.
+                reading.rejected += usize::from(row.reason != connector::Reason::TotalsRow);
                 let field = row.field.as_deref().unwrap_or_default();
                 let why = (row.reason.to_string(), row.dataset.to_string(), field.to_owned());
                 let first = || (0, format!("{} in {}:{}", row.detail, row.file, row.position));

@@ -1,6 +1,6 @@
 //! `lianjing alerts` and `lianjing replay`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use clap::{Args, Subcommand};
 use domain::alert::{Alert, AlertEvent, AlertState};
@@ -199,13 +199,17 @@ pub async fn text_of(
     connection: &Connection,
     output: &Output,
 ) -> CliResult<String> {
+    // A rule that is no longer in force is told of as that.
     let unread = notes
         .rule(alert)
-        .map(|rule| notes.unread(rule))
-        .unwrap_or_default();
+        .map_or_else(|| Some(BTreeMap::new()), |rule| notes.unread(rule));
+    let naming = match &unread {
+        Some(unread) => unread::naming(alert, unread, connection).await?,
+        None => Vec::new(),
+    };
     let context = show::Context {
         in_full,
-        naming: unread::naming(alert, unread.keys().map(String::as_str), connection).await?,
+        naming,
         unread,
         rule: notes.rule(alert).cloned(),
         batches: batch_names(alert, connection).await?,
@@ -429,7 +433,9 @@ async fn export(args: &ExportArgs, connection: &Connection, output: &mut Output)
             }
             Format::Csv => {
                 let mut cells = noted_cells(&alert, &notes, output.lang);
-                cells[EVIDENCE_CELL] = cited(&alert, &files);
+                if !args.no_provenance {
+                    cells[EVIDENCE_CELL] = cited(&alert, &files);
+                }
                 let closures = closures(&alert, connection).await?;
                 let last = closures.first().cloned().unwrap_or_default();
                 cells.splice(cells.len() - 2.., [last.actor, last.reason]);

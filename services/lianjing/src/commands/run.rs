@@ -128,10 +128,9 @@ pub async fn run(args: &RunArgs, threads: usize, connection: &Connection, output
     }
 }
 
-/// What could not be read is looked at by no rule. That it cannot be counted hinders no run.
+/// What could not be read is looked at by no rule.
 async fn tell_unread(connection: &Connection, output: &Output) {
-    let unread = Unread::count(connection).await.unwrap_or_default();
-    if let Some(text) = unread.below_a_run() {
+    if let Some(text) = Unread::count(connection).await.beside_a_run() {
         tell(text.get(output.lang));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
-use chrono::{DateTime, NaiveDate};
+use chrono::DateTime;
 use domain::alert::Alert;
 use domain::hit::percent_of_bp;
 use domain::ports::QuarantineEntry;
@@ -38,8 +38,8 @@ pub struct Context {
     pub batches: HashMap<String, String>,
     /// Newest first.
     pub closures: Vec<pb::Closure>,
-    /// Dataset that the rule reads -> rows of it that could not be read.
-    pub unread: BTreeMap<String, u64>,
+    /// Dataset that the rule reads -> rows of it that could not be read; none where that is not known.
+    pub unread: Option<BTreeMap<String, u64>>,
     /// Such rows that speak of the alert's subject.
     pub naming: Vec<QuarantineEntry>,
 }
@@ -55,16 +55,9 @@ impl Context {
     }
 }
 
-/// Seventeen digits of which eight are a day, and a check character: columns of codes may hold such a number, too.
+/// Columns of codes may hold such a number, too.
 fn looks_like_id_number(text: &str) -> bool {
-    let is_number = text.len() == 18
-        && text.bytes().take(17).all(|b| b.is_ascii_digit())
-        && text.ends_with(|c: char| c.is_ascii_digit() || matches!(c, 'x' | 'X'));
-    is_number
-        && text.get(6..14).is_some_and(|day| {
-            (day.starts_with("19") || day.starts_with("20"))
-                && NaiveDate::parse_from_str(day, "%Y%m%d").is_ok()
-        })
+    matching::IdNumber::parse(text).is_ok()
 }
 
 /// Characters that stay at the start and the end of a masked number.
@@ -166,7 +159,17 @@ pub fn alert_text(alert: &Alert, context: &Context, lang: Lang) -> String {
             );
         }
     }
-    for (name, rows) in &context.unread {
+    if context.unread.is_none() {
+        let _ = writeln!(
+            out,
+            "  {}",
+            say(
+                "无法得知是否有未能读取的相关行",
+                "whether rows that matter could not be read is not known"
+            )
+        );
+    }
+    for (name, rows) in context.unread.iter().flatten() {
         let _ = writeln!(
             out,
             "  {}: {} {rows} (lianjing quarantine list --dataset {name})",
@@ -362,23 +365,24 @@ mod tests {
 
     #[test]
     fn personal_numbers_are_masked_and_others_are_not() {
-        assert_eq!(masked("110101199003070071"), "110***********0071");
+        assert_eq!(masked("440106198001010019"), "440***********0019");
         assert_eq!(masked("13800138000"), "138****8000");
         assert_eq!(masked("1234567"), "*******");
-        let text = Value::text("110101199003070071");
+        let number = Value::text("440106198001010019");
         let context = Context::default();
-        assert_eq!(
-            context.shown("relative_id_number", &text),
-            Value::text("110***********0071")
-        );
-        assert_eq!(context.shown("from_id", &text), Value::text("110***********0071"));
-        let code = Value::text("91330100MA2B3C4D1A");
-        assert_eq!(context.shown("from_id", &code), code);
+        for column in ["relative_id_number", "from_id"] {
+            assert_eq!(context.shown(column, &number), Value::text("440***********0019"));
+        }
+        // A firm's code, and a number of that form whose check character does not hold.
+        for text in ["91330100MA2B3C4D1A", "440106198001010018", "PO-1"] {
+            let code = Value::text(text);
+            assert_eq!(context.shown("order_id", &code), code);
+        }
         let in_full = Context {
             in_full: true,
             ..Context::default()
         };
-        assert_eq!(in_full.shown("id_number", &text), text);
+        assert_eq!(in_full.shown("id_number", &number), number);
     }
 
     #[test]

@@ -19,46 +19,58 @@ const NAMING_SHOWN_MAX: usize = 5;
 /// Shorter texts are found in rows of anybody.
 const SUBJECT_CHARS_MIN: usize = 4;
 
-/// Dataset -> rows in quarantine.
-#[derive(Debug, Default)]
-pub struct Unread(BTreeMap<String, u64>);
+/// Dataset -> rows in quarantine; none where that could not be found out.
+#[derive(Debug)]
+pub struct Unread(Option<BTreeMap<String, u64>>);
 
 impl Unread {
-    pub async fn count(connection: &Connection) -> CliResult<Self> {
+    /// Everything was read.
+    #[cfg(test)]
+    pub fn none() -> Self {
+        Self(Some(BTreeMap::new()))
+    }
+
+    pub async fn count(connection: &Connection) -> Self {
         // A total is known to be no row.
         let sql = "select dataset, count(*) from _quarantine where reason <> 'TOTALS_ROW' group by dataset";
-        let rows = match super::sql::texts(sql, connection).await {
-            Ok(rows) => rows,
+        Self(match super::sql::texts(sql, connection).await {
+            Ok(rows) => Some(
+                rows.into_iter()
+                    .filter_map(|row| match <[String; 2]>::try_from(row) {
+                        Ok([dataset, rows]) => Some((dataset, rows.parse().ok()?)),
+                        Err(_) => None,
+                    })
+                    .collect(),
+            ),
             // A lake in which no row was ever quarantined has no such table.
-            Err(error) if is_no_quarantine(&error) => Vec::new(),
-            Err(error) => return Err(error),
+            Err(error) if is_no_quarantine(&error) => Some(BTreeMap::new()),
+            Err(_) => None,
+        })
+    }
+
+    /// Of the datasets that a rule reads; none where it is not known.
+    pub fn of(&self, rule: &pb::Rule) -> Option<BTreeMap<String, u64>> {
+        let unread = self.0.as_ref()?;
+        let counted = rule.inputs.iter().filter_map(|input| {
+            let rows = unread.get(&input.dataset)?;
+            Some((input.dataset.clone(), *rows))
+        });
+        Some(counted.collect())
+    }
+
+    /// What to say beside the lines of a run; nothing where all was read.
+    pub fn beside_a_run(&self) -> Option<Bilingual> {
+        let Some(unread) = &self.0 else {
+            return Some(Bilingual::new(
+                "无法得知隔离区中是否有未读取的行，规则可能误报或漏报。",
+                "whether rows are in quarantine could not be found out: rules may accuse wrongly or miss something",
+            ));
         };
-        Ok(Self(
-            rows.into_iter()
-                .filter_map(|row| match <[String; 2]>::try_from(row) {
-                    Ok([dataset, rows]) => Some((dataset, rows.parse().ok()?)),
-                    Err(_) => None,
-                })
-                .collect(),
-        ))
-    }
-
-    /// Of the datasets that a rule reads.
-    pub fn of(&self, rule: &pb::Rule) -> BTreeMap<String, u64> {
-        rule.inputs
-            .iter()
-            .filter_map(|input| Some((input.dataset.clone(), *self.0.get(&input.dataset)?)))
-            .collect()
-    }
-
-    /// What to say below the lines of a run; nothing where all was read.
-    pub fn below_a_run(&self) -> Option<Bilingual> {
-        if self.0.is_empty() {
+        if unread.is_empty() {
             return None;
         }
         let list = |lang| {
-            let rows = self
-                .0
+            let rows = unread
                 .iter()
                 .map(|(name, rows)| format!("{} {rows}", title(name, lang)));
             rows.collect::<Vec<_>>().join(match lang {
@@ -96,14 +108,14 @@ pub fn title(name: &str, lang: Lang) -> String {
 /// Quarantined rows of these datasets that speak of the alert's subject.
 pub async fn naming(
     alert: &Alert,
-    datasets: impl Iterator<Item = &str>,
+    datasets: &BTreeMap<String, u64>,
     connection: &Connection,
 ) -> CliResult<Vec<QuarantineEntry>> {
     let texts = subject_texts(alert);
     let mut found = Vec::new();
-    for dataset in datasets {
+    for dataset in datasets.keys() {
         let request = pb::ListQuarantineRequest {
-            dataset: dataset.to_owned(),
+            dataset: dataset.clone(),
             page_size: ROWS_LOOKED_AT_MAX,
             ..Default::default()
         };
@@ -120,16 +132,17 @@ pub async fn naming(
     Ok(found)
 }
 
-/// What tells the subject from others: not the hospital, of which most rows speak.
+/// Names and codes of the supplier: a product's code or a date stands in rows of anybody.
 fn subject_texts(alert: &Alert) -> Vec<&str> {
     alert
         .subject
         .iter()
-        .filter(|(role, _)| !role.contains("hospital"))
+        .filter(|(role, _)| role.split('_').any(|word| word == "supplier"))
         .filter_map(|(_, value)| match value {
-            Value::Text(text) if text.chars().count() >= SUBJECT_CHARS_MIN => Some(text.as_str()),
+            Value::Text(text) => Some(text.strip_prefix("name:").unwrap_or(text)),
             _ => None,
         })
+        .filter(|text| text.chars().count() >= SUBJECT_CHARS_MIN)
         .collect()
 }
 
@@ -143,7 +156,7 @@ mod tests {
             "alert_id": "A-1-1", "fingerprint": "f", "rule_id": "SUP-01", "rule_version": 1, "severity": "high",
             "state": "OPEN", "episode": 1, "first_seen": "2025-01-31", "last_seen": "2025-01-31", "as_of": "2025-01-31",
             "hospital_id": "H0001", "identity": {}, "amount_at_risk": null, "message": {"zh": "", "en": ""},
-            "subject": {"hospital_id": "H0001", "supplier_name": "甲医药有限公司", "line_no": 1, "code": "A1"},
+            "subject": {"hospital_id": "H0001", "supplier_name": "甲医药有限公司", "supplier_key": "S1", "national_code": "XJ01DDT010"},
             "path": [], "evidence": []
         }))
         .expect("an alert");
@@ -152,7 +165,9 @@ mod tests {
 
     #[test]
     fn a_rule_is_told_of_its_own_inputs_only() {
-        let unread = Unread([("agreements".to_owned(), 1), ("bids".to_owned(), 2)].into());
+        let unread = Unread(Some(
+            [("agreements".to_owned(), 1), ("bids".to_owned(), 2)].into(),
+        ));
         let rule = pb::Rule {
             inputs: vec![pb::RuleInput {
                 dataset: "agreements".into(),
@@ -160,13 +175,18 @@ mod tests {
             }],
             ..Default::default()
         };
-        assert_eq!(unread.of(&rule), BTreeMap::from([("agreements".to_owned(), 1)]));
-        let text = unread.below_a_run().expect("something to say");
+        assert_eq!(
+            unread.of(&rule),
+            Some(BTreeMap::from([("agreements".to_owned(), 1)]))
+        );
+        assert_eq!(Unread(None).of(&rule), None, "not known is not none");
+        let text = unread.beside_a_run().expect("something to say");
         assert!(
             text.zh.contains("廉洁购销协议与承诺书 1、投标记录 2"),
             "{}",
             text.zh
         );
-        assert!(Unread::default().below_a_run().is_none());
+        assert!(Unread::none().beside_a_run().is_none());
+        assert!(Unread(None).beside_a_run().is_some());
     }
 }
