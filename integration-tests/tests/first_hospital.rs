@@ -135,7 +135,7 @@ fn a_dry_run_tells_what_the_run_then_does_and_records_nothing() {
     assert_eq!(foretold, opened);
     assert!(events.iter().all(|e| e["kind"] == "OPENED"));
 
-    // Looked back from the same day, each rule finds as many; from before the data, none.
+    // Looked back from the same day, a rule finds what the run found, and nothing is recorded.
     let looked = office
         .run(&[
             "rules",
